@@ -1,0 +1,20 @@
+/*
+** The SQL functions of the extension, by owning file. Each is documented at its definition.
+** SQLITE_EXTENSION_INIT3 refers to the API pointer that init.c owns (nothing under SQLITE_CORE).
+*/
+#ifndef ALMANAC_FUNCTION_H
+#define ALMANAC_FUNCTION_H
+#include <sqlite3ext.h>
+SQLITE_EXTENSION_INIT3
+
+/* JSON's subtype, as SQLite's own JSON functions mark their results. */
+#define JSON_SUBTYPE 74
+
+/* error.c */
+void function_error(sqlite3_context *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *value_for_message(sqlite3_value *value);
+
+/* version.c */
+void almanac_version_call(sqlite3_context *, int, sqlite3_value **);
+
+#endif

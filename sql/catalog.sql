@@ -1,0 +1,2 @@
+-- @nothing_yet
+SELECT 1;
