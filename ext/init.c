@@ -34,6 +34,12 @@ static const struct {
   sql_function inverse;
 } functions[] = {
     {"almanac_version", 0, PURE, almanac_version_call, 0, 0, 0, 0},
+    {"drawdown", 1, PURE, 0, drawdown_step, drawdown_final, drawdown_value, drawdown_inverse},
+    {"drawdown", 2, PURE, 0, drawdown_step, drawdown_final, drawdown_value, drawdown_inverse},
+    {"rolling_drawdown", 1, PURE, 0, rolling_drawdown_step, rolling_drawdown_final, rolling_drawdown_value,
+     drawdown_inverse},
+    {"rolling_drawdown", 2, PURE, 0, rolling_drawdown_step, rolling_drawdown_final, rolling_drawdown_value,
+     drawdown_inverse},
 };
 
 static const struct {

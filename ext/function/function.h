@@ -14,6 +14,15 @@ SQLITE_EXTENSION_INIT3
 void function_error(sqlite3_context *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *value_for_message(sqlite3_value *value);
 
+/* drawdown.c */
+void drawdown_step(sqlite3_context *, int, sqlite3_value **);
+void drawdown_inverse(sqlite3_context *, int, sqlite3_value **);
+void drawdown_value(sqlite3_context *);
+void drawdown_final(sqlite3_context *);
+void rolling_drawdown_step(sqlite3_context *, int, sqlite3_value **);
+void rolling_drawdown_value(sqlite3_context *);
+void rolling_drawdown_final(sqlite3_context *);
+
 /* version.c */
 void almanac_version_call(sqlite3_context *, int, sqlite3_value **);
 
