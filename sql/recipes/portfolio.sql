@@ -10,7 +10,7 @@
 CREATE MATERIALIZED VIEW pnl_daily AS
 SELECT time_bucket('1 day', closed_at) AS day, portfolio_id, strategy,
        count(*) AS trades, sum(pnl) AS pnl, sum(pnl > 0) AS wins,
-       sum(max(pnl, 0)) AS gross_profit, sum(max(-pnl, 0)) AS gross_loss
+       sum(max(pnl, 0.0)) AS gross_profit, sum(max(-pnl, 0.0)) AS gross_loss
 FROM trades
 GROUP BY 1, 2, 3;
 
@@ -39,7 +39,7 @@ GROUP BY 1, 2, 3;
 --   GROUP BY strategy
 --   ORDER BY strategy;
 -- instead of:
---   SELECT strategy, count(*), sum(pnl), avg(pnl > 0), sum(max(pnl, 0)) / nullif(sum(max(-pnl, 0)), 0)
+--   SELECT strategy, count(*), sum(pnl), avg(pnl > 0), sum(max(pnl, 0.0)) / nullif(sum(max(-pnl, 0.0)), 0)
 --   FROM trades
 --   WHERE portfolio_id = 1 AND closed_at >= 1514764800 AND closed_at < 1577836800
 --   GROUP BY strategy ORDER BY strategy;
@@ -97,7 +97,7 @@ FROM (SELECT portfolio_id, strategy, day,
 -- Win rate and profit factor over all time.
 CREATE MATERIALIZED VIEW strategy_ratios WITH (partition = 'portfolio_id, strategy') AS
 SELECT portfolio_id, strategy, count(*) AS trades, sum(pnl) AS pnl, avg(pnl > 0) AS win_rate,
-       sum(max(pnl, 0)) / nullif(sum(max(-pnl, 0)), 0) AS profit_factor
+       sum(max(pnl, 0.0)) / nullif(sum(max(-pnl, 0.0)), 0) AS profit_factor
 FROM trades
 GROUP BY portfolio_id, strategy;
 
@@ -106,7 +106,7 @@ GROUP BY portfolio_id, strategy;
 --   FROM strategy_ratios
 --   ORDER BY profit_factor DESC;
 -- instead of:
---   SELECT portfolio_id, strategy, count(*), sum(pnl), avg(pnl > 0), sum(max(pnl, 0)) / nullif(sum(max(-pnl, 0)), 0) AS profit_factor
+--   SELECT portfolio_id, strategy, count(*), sum(pnl), avg(pnl > 0), sum(max(pnl, 0.0)) / nullif(sum(max(-pnl, 0.0)), 0) AS profit_factor
 --   FROM trades
 --   GROUP BY portfolio_id, strategy
 --   ORDER BY profit_factor DESC;

@@ -7,13 +7,12 @@
 
 -- A minute's lowest, highest, first and last value: a candlestick, or the band around a line while zooming.
 CREATE MATERIALIZED VIEW signals_by_minute AS
-SELECT minute, recording_id, signal, count(*) AS n, min(value) AS value_min, max(value) AS value_max,
-       max(value) FILTER (WHERE nth = 1) AS value_first, max(value) FILTER (WHERE nth_from_end = 1) AS value_last
-FROM (SELECT minute, recording_id, signal, value,
-             row_number() OVER (PARTITION BY minute, recording_id, signal ORDER BY t, id) AS nth,
-             row_number() OVER (PARTITION BY minute, recording_id, signal ORDER BY t DESC, id DESC) AS nth_from_end
-      FROM (SELECT time_bucket('1 minute', t) AS minute, id, recording_id, signal, t, value FROM signals))
-GROUP BY minute, recording_id, signal;
+SELECT DISTINCT minute, recording_id, signal, count(*) OVER entire AS n,
+       min(value) OVER entire AS value_min, max(value) OVER entire AS value_max,
+       first_value(value) OVER entire AS value_first, last_value(value) OVER entire AS value_last
+FROM (SELECT time_bucket('1 minute', t) AS minute, id, recording_id, signal, t, value FROM signals)
+WINDOW entire AS (PARTITION BY minute, recording_id, signal ORDER BY t, id
+                  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING);
 
 -- query: one signal, minute by minute
 --   SELECT minute, value_min, value_max, value_first, value_last
@@ -21,11 +20,13 @@ GROUP BY minute, recording_id, signal;
 --   WHERE recording_id = 1 AND signal = 'vibration'
 --   ORDER BY minute;
 -- instead of:
---   SELECT CAST(t AS INTEGER) / 60 * 60 AS minute, min(value), max(value),
---          (SELECT value FROM signals f WHERE f.id = min(s.id)), (SELECT value FROM signals l WHERE l.id = max(s.id))
---   FROM signals s
+--   SELECT DISTINCT CAST(t AS INTEGER) / 60 * 60.0 AS minute, min(value) OVER entire, max(value) OVER entire,
+--          first_value(value) OVER entire, last_value(value) OVER entire
+--   FROM signals
 --   WHERE recording_id = 1 AND signal = 'vibration'
---   GROUP BY 1 ORDER BY 1;
+--   WINDOW entire AS (PARTITION BY CAST(t AS INTEGER) / 60 ORDER BY t, id
+--                     ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+--   ORDER BY 1;
 
 -- 2,000 points that look like all of them (Largest Triangle Three Buckets), as JSON [[t, value], ...]. lttb is a function
 -- of the extension: these rows are as of the last refresh (see almanac_live).
