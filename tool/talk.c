@@ -9,8 +9,8 @@
 enum {
   COLUMNS_UNKNOWN = 80, /* the width of a terminal that does not tell */
   COLUMNS_MAX = 240,    /* a longer line helps nobody */
-  BAR_MAX = 40,
-  BAR_MIN = 5, /* a shorter bar is left out */
+  BAR_MAX = 24,         /* wide enough, and leaves room for figures to grow without moving it */
+  BAR_MIN = 5,          /* a shorter bar is left out */
   NAME_MAX_SHOWN = 40
 };
 
@@ -126,8 +126,8 @@ static void draw(const struct progress *progress, int64_t done, const char *figu
   if (bar > BAR_MAX) bar = BAR_MAX;
   clear_line();
   if (progress->total > 0 && bar >= BAR_MIN) {
-    static const char full[] = "########################################";
-    static const char empty[] = "........................................";
+    static const char full[] = "########################";
+    static const char empty[] = "........................";
     int filled = (int)((double)bar * (double)done / (double)progress->total);
     fprintf(stderr, "%.*s  [%.*s%.*s]  %s", name_bytes, progress->name, filled, full, bar - filled, empty,
             figures);
