@@ -6,7 +6,9 @@
 */
 #include "ext/function/function.h"
 #include "ext/table/table.h"
+#include "ext/version.h"
 #include <stddef.h>
+#include <string.h>
 
 SQLITE_EXTENSION_INIT1
 
@@ -33,13 +35,14 @@ static const struct {
   sql_result value;
   sql_function inverse;
 } functions[] = {
-    {"almanac_version", 0, PURE, almanac_version_call, 0, 0, 0, 0},
     {"drawdown", 1, PURE, 0, drawdown_step, drawdown_final, drawdown_value, drawdown_inverse},
     {"drawdown", 2, PURE, 0, drawdown_step, drawdown_final, drawdown_value, drawdown_inverse},
     {"rolling_drawdown", 1, PURE, 0, rolling_drawdown_step, rolling_drawdown_final, rolling_drawdown_value,
      drawdown_inverse},
     {"rolling_drawdown", 2, PURE, 0, rolling_drawdown_step, rolling_drawdown_final, rolling_drawdown_value,
      drawdown_inverse},
+    /* Last: where it is registered, everything is. */
+    {"almanac_version", 0, PURE, almanac_version_call, 0, 0, 0, 0},
 };
 
 static const struct {
@@ -55,7 +58,41 @@ static const struct {
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
-/* Registers every function and table on `db`. Loading twice registers the same again, which is harmless. */
+/* Whether this version of the extension is on `db` already. */
+static int is_loaded(sqlite3 *db) {
+  sqlite3_stmt *statement = 0;
+  int same = 0;
+  if (sqlite3_prepare_v2(db, "SELECT almanac_version()", -1, &statement, 0) == SQLITE_OK &&
+      sqlite3_step(statement) == SQLITE_ROW) {
+    const char *version = (const char *)sqlite3_column_text(statement, 0);
+    same = version && strcmp(version, ALMANAC_VERSION) == 0;
+  }
+  sqlite3_finalize(statement);
+  return same;
+}
+
+static int register_all(sqlite3 *db) {
+  int rc = SQLITE_OK;
+  for (size_t i = 0; i < sizeof tables / sizeof tables[0] && tables[i].name && rc == SQLITE_OK; i++)
+    rc = sqlite3_create_module_v2(db, tables[i].name, tables[i].module, 0, 0);
+  for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
+    rc = functions[i].value
+             ? sqlite3_create_window_function(db, functions[i].name, functions[i].n_arg, functions[i].flags,
+                                              0, functions[i].step, functions[i].final, functions[i].value,
+                                              functions[i].inverse, 0)
+             : sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags, 0,
+                                          functions[i].call, functions[i].step, functions[i].final, 0);
+  }
+  return rc;
+}
+
+/*
+** Registers every function and table on `db`. Loading twice registers the same again, which is harmless.
+*While a
+** statement runs (SELECT load_extension() is one), SQLite refuses to replace a function: then there is
+*nothing
+** to do if they are ours.
+*/
 EXPORT int sqlite3_almanac_init(sqlite3 *db, char **error, const sqlite3_api_routines *api) {
   SQLITE_EXTENSION_INIT2(api);
   (void)api;
@@ -63,18 +100,13 @@ EXPORT int sqlite3_almanac_init(sqlite3 *db, char **error, const sqlite3_api_rou
     *error = sqlite3_mprintf("almanac: needs SQLite 3.34 or later, this is %s", sqlite3_libversion());
     return SQLITE_ERROR;
   }
-  for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-    int rc = functions[i].value
-                 ? sqlite3_create_window_function(
-                       db, functions[i].name, functions[i].n_arg, functions[i].flags, 0, functions[i].step,
-                       functions[i].final, functions[i].value, functions[i].inverse, 0)
-                 : sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags,
-                                              0, functions[i].call, functions[i].step, functions[i].final, 0);
-    if (rc != SQLITE_OK) return rc;
+  int rc = register_all(db);
+  if (rc == SQLITE_OK) return SQLITE_OK;
+  char *message = sqlite3_mprintf("almanac: %s", sqlite3_errmsg(db));
+  if (rc == SQLITE_BUSY && is_loaded(db)) {
+    sqlite3_free(message);
+    return SQLITE_OK;
   }
-  for (size_t i = 0; i < sizeof tables / sizeof tables[0] && tables[i].name; i++) {
-    int rc = sqlite3_create_module_v2(db, tables[i].name, tables[i].module, 0, 0);
-    if (rc != SQLITE_OK) return rc;
-  }
-  return SQLITE_OK;
+  *error = message;
+  return rc;
 }
