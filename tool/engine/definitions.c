@@ -7,7 +7,7 @@
 #include "tool/engine/token.h"
 #include <string.h>
 
-enum { FOUND_MAX = 40 }; /* characters of a token that a message shows */
+enum { SHOWN_MAX = 40 }; /* bytes of a token that a message shows */
 
 struct place {
   int line;
@@ -75,14 +75,24 @@ static const char *where(const struct parser *p) {
   return last->start + last->length;
 }
 
+/* How many bytes of a token a message shows: no line break, no half character. */
+static int shown(const struct token *token) {
+  size_t length = token->length < SHOWN_MAX ? token->length : SHOWN_MAX;
+  size_t line = strcspn(token->start, "\r\n");
+  if (line < length) return (int)line;
+  while (length < token->length && length > 0 && ((unsigned char)token->start[length] & 0xC0) == 0x80)
+    length--;
+  return (int)length;
+}
+
 static bool fail_expected(struct parser *p, const char *expected) {
   const struct token *found = peek(p, 0);
   if (!found) {
     const char *end = p->at < p->tokens.n ? "statement" : "file";
     return fail_at(p, where(p), sqlite3_mprintf("expected %s, found the end of the %s", expected, end));
   }
-  int length = found->length < FOUND_MAX ? (int)found->length : FOUND_MAX;
-  return fail_at(p, where(p), sqlite3_mprintf("expected %s, found %.*s", expected, length, found->start));
+  return fail_at(p, where(p),
+                 sqlite3_mprintf("expected %s, found %.*s", expected, shown(found), found->start));
 }
 
 /* ---- small steps ---- */
@@ -156,11 +166,11 @@ static bool read_name(struct parser *p, char **name) {
   if (is_reserved(p, token)) return fail_expected(p, "the summary's name (a keyword needs double quotes)");
   if (is(p, 1, ".") && peek(p, 2)) {
     const struct token *last = peek(p, 2);
-    return fail_at(p, token->start,
-                   sqlite3_mprintf("%.*s: write %.*s alone: summaries live in the database that the tool is "
-                                   "called with",
-                                   (int)(last->start + last->length - token->start), token->start,
-                                   (int)last->length, last->start));
+    return fail_at(
+        p, token->start,
+        sqlite3_mprintf("%.*s.%.*s: write %.*s alone: summaries live in the database that the tool "
+                        "is called with",
+                        shown(token), token->start, shown(last), last->start, shown(last), last->start));
   }
   *name = token_value(token);
   if (!*name) return fail_memory(p);
@@ -183,7 +193,7 @@ static bool check_new_name(struct parser *p, const struct token *token, const ch
   else if (n >= n_stored && sqlite3_stricmp(name + n - n_stored, stored) == 0)
     reason = "names that end in _stored are kept for the tables with the stored rows: choose another";
   if (!reason) return true;
-  return fail_at(p, token->start, sqlite3_mprintf("%.*s: %s", (int)token->length, token->start, reason));
+  return fail_at(p, token->start, sqlite3_mprintf("%.*s: %s", shown(token), token->start, reason));
 }
 
 /* ---- WITH (name = value, ...) ---- */
@@ -415,10 +425,7 @@ static const char *why_refused(const struct token *token) {
 static bool check_token(struct parser *p, const struct token *token) {
   const char *reason = why_refused(token);
   if (!reason) return true;
-  size_t line = strcspn(token->start, "\r\n");
-  size_t length = line < token->length ? line : token->length;
-  if (length > FOUND_MAX) length = FOUND_MAX;
-  return fail_at(p, token->start, sqlite3_mprintf("%.*s: %s", (int)length, token->start, reason));
+  return fail_at(p, token->start, sqlite3_mprintf("%.*s: %s", shown(token), token->start, reason));
 }
 
 /* The semicolon after the statement that starts at p->at. A trigger's ends with `; END ;`, as the shell has

@@ -84,35 +84,44 @@ static void print_statement(const struct definitions *definitions, const struct 
   sqlite3_free(last);
 }
 
-static char *read_input(void) {
-  size_t n = 0, capacity = 1 << 16;
+static char *read_input(size_t *n) {
+  size_t capacity = 1 << 16;
   char *text = malloc(capacity + 1);
+  *n = 0;
   while (text) {
-    n += fread(text + n, 1, capacity - n, stdin);
-    if (n < capacity) break;
+    *n += fread(text + *n, 1, capacity - *n, stdin);
+    if (*n < capacity) break;
     capacity *= 2;
     text = realloc(text, capacity + 1);
   }
-  if (text) text[n] = 0;
+  if (text) text[*n] = 0;
   return text;
 }
 
-int main(int n_arguments, char **arguments) {
-  make_memory_scarce();
-  struct engine engine = {0};
+static void read_one(sqlite3 *db, const char *text, long allocations) {
+  struct engine engine = {.db = db};
   struct definitions definitions;
-  char *text = read_input();
-  if (!text || sqlite3_open(":memory:", &engine.db) != SQLITE_OK) return 2;
-  if (n_arguments > 1) allocations_left = atol(arguments[1]);
+  allocations_left = allocations;
   bool ok = definitions_read(&engine, "some.sql", text, &definitions);
   allocations_left = -1;
   if (ok)
     for (size_t i = 0; i < definitions.n; i++) print_statement(&definitions, &definitions.statements[i]);
   else
-    printf("%s\n", engine.error ? engine.error : "no memory for a message");
+    printf("error %s\n", engine.error ? engine.error : "(no memory for a message)");
+  puts("end");
   if (ok) definitions_free(&definitions);
   sqlite3_free(engine.error);
-  sqlite3_close(engine.db);
-  free(text);
-  return ok ? 0 : 1;
+}
+
+int main(int n_arguments, char **arguments) {
+  make_memory_scarce();
+  sqlite3 *db;
+  size_t n;
+  char *input = read_input(&n);
+  if (!input || sqlite3_open(":memory:", &db) != SQLITE_OK) return 2;
+  for (const char *text = input; text <= input + n; text += strlen(text) + 1)
+    read_one(db, text, n_arguments > 1 ? atol(arguments[1]) : -1);
+  sqlite3_close(db);
+  free(input);
+  return 0;
 }
