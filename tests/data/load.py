@@ -12,6 +12,7 @@ import gzip
 import os
 import sqlite3
 import sys
+from random import Random
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DAY = 86400
@@ -87,15 +88,17 @@ def panel_defects(db, rows=100_000, panels=20, layers=3):
                      "x REAL NOT NULL, y REAL NOT NULL, kind TEXT NOT NULL);")
     each = max(1, rows // (panels * layers))
 
+    random = Random(1).random
+
     def spots():
         for panel in range(1, panels + 1):
             for layer in range(1, layers + 1):
                 for i in range(each):
                     x, y, kind = cloud[(i * 3 + layer * 11) % len(cloud)]
-                    u = (i * 7919 + panel * 104729 + layer * 1299709) * 48271 % 2147483647
                     # The jitter keeps copies of one quake apart; a panel's cloud is moved along its width.
-                    yield (panel, layer, round((x + panel * 0.037 + (u % 1000 - 500) / 2e4) % 1 * PANEL_WIDTH, 2),
-                           round((y + layer * 0.09 + (u // 1000 % 1000 - 500) / 2e4) % 1 * PANEL_HEIGHT, 2), kind)
+                    x += panel * 0.037 + (random() + random() - 1) / 30
+                    y += layer * 0.09 + (random() + random() - 1) / 30
+                    yield panel, layer, round(x % 1 * PANEL_WIDTH, 2), round(y % 1 * PANEL_HEIGHT, 2), kind
 
     db.execute("BEGIN")
     db.executemany("INSERT INTO defects(panel_id, layer, x, y, kind) VALUES (?,?,?,?,?)", spots())
