@@ -63,6 +63,8 @@ def stock(*statements):
 
 def connect(extension):
     db = sqlite3.connect(DATABASE, isolation_level=None)
+    if extension and not hasattr(db, "enable_load_extension"):
+        sys.exit("demo: this Python's sqlite3 can't load extensions (Apple's can't): make demo PYTHON=/path/to/another/python3")
     if extension:
         db.enable_load_extension(True)
         db.load_extension(EXTENSION)
