@@ -5,6 +5,7 @@
 ** function/function.h or table/table.h, one row here, one test and one line in README.md.
 */
 #include "ext/function/function.h"
+#include "ext/kernel/time_zone.h"
 #include "ext/table/table.h"
 #include "ext/version.h"
 #include <stddef.h>
@@ -20,6 +21,10 @@ SQLITE_EXTENSION_INIT1
 #define PURE (SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS)
 #define JSON (PURE | SQLITE_RESULT_SUBTYPE)
 #define RUNS (SQLITE_UTF8 | SQLITE_DIRECTONLY)
+#define ZONE (PURE | GETS_ZONES)
+
+/* Not SQLite's: the function's user data is a cache of time zones. */
+#define GETS_ZONES 0x40000000
 
 typedef void (*sql_function)(sqlite3_context *, int, sqlite3_value **);
 typedef void (*sql_result)(sqlite3_context *);
@@ -41,6 +46,13 @@ static const struct {
      drawdown_inverse},
     {"rolling_drawdown", 2, PURE, 0, rolling_drawdown_step, rolling_drawdown_final, rolling_drawdown_value,
      drawdown_inverse},
+    {"time_bucket", 2, ZONE, time_bucket_call, 0, 0, 0, 0},
+    {"time_bucket", 3, ZONE, time_bucket_call, 0, 0, 0, 0},
+    {"time_bucket", 4, ZONE, time_bucket_call, 0, 0, 0, 0},
+    {"time_bucket", 5, ZONE, time_bucket_call, 0, 0, 0, 0},
+    {"time_bucket", 6, ZONE, time_bucket_call, 0, 0, 0, 0},
+    {"local_time", 2, ZONE, local_time_call, 0, 0, 0, 0},
+    {"local_time", 3, ZONE, local_time_call, 0, 0, 0, 0},
     /* Last: where it is registered, everything is. */
     {"almanac_version", 0, PURE, almanac_version_call, 0, 0, 0, 0},
 };
@@ -71,6 +83,15 @@ static int is_loaded(sqlite3 *db) {
   return same;
 }
 
+static void free_zones(void *zones) { time_zones_free(zones); }
+
+/* A scalar function with a cache of zones of its own. */
+static int register_zoned(sqlite3 *db, const char *name, int n_arg, int flags, sql_function call) {
+  struct time_zones *zones = time_zones_new();
+  if (!zones) return SQLITE_NOMEM;
+  return sqlite3_create_function_v2(db, name, n_arg, flags & ~GETS_ZONES, zones, call, 0, 0, free_zones);
+}
+
 static int register_all(sqlite3 *db) {
   int rc = SQLITE_OK;
   for (size_t i = 0; i < sizeof tables / sizeof tables[0] && tables[i].name && rc == SQLITE_OK; i++)
@@ -80,6 +101,8 @@ static int register_all(sqlite3 *db) {
              ? sqlite3_create_window_function(db, functions[i].name, functions[i].n_arg, functions[i].flags,
                                               0, functions[i].step, functions[i].final, functions[i].value,
                                               functions[i].inverse, 0)
+         : functions[i].flags & GETS_ZONES
+             ? register_zoned(db, functions[i].name, functions[i].n_arg, functions[i].flags, functions[i].call)
              : sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags, 0,
                                           functions[i].call, functions[i].step, functions[i].final, 0);
   }

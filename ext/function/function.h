@@ -23,6 +23,12 @@ void rolling_drawdown_step(sqlite3_context *, int, sqlite3_value **);
 void rolling_drawdown_value(sqlite3_context *);
 void rolling_drawdown_final(sqlite3_context *);
 
+/* local_time.c */
+void local_time_call(sqlite3_context *, int, sqlite3_value **);
+
+/* time_bucket.c */
+void time_bucket_call(sqlite3_context *, int, sqlite3_value **);
+
 /* version.c */
 void almanac_version_call(sqlite3_context *, int, sqlite3_value **);
 

@@ -22,7 +22,7 @@
 #define TIME_TEXT_MAX     40              /* bytes that time_text_write may need, its NUL among them */
 
 /* How a text is spelt. */
-struct time_shape {
+struct time_spelling {
   bool has_time;    /* false: YYYY-MM-DD alone */
   bool has_zone;    /* a Z, or an offset that has been applied: written as Z */
   char separator;   /* 'T' or ' ' */
@@ -32,14 +32,15 @@ struct time_shape {
 struct time_text {
   int64_t unix_s;
   int32_t nanosecond; /* 0 to 999,999,999, also before 1970 */
-  struct time_shape shape;
+  struct time_spelling spelling;
 };
 
 /* Reads `text` up to its NUL or `length` bytes; false if it is no time. */
 bool time_text_read(const char *text, size_t length, struct time_text *time);
 
 /*
-** Writes `time` as its shape says, with a NUL, and returns the length without it; 0 outside the range of the
+** Writes `time` as its spelling says, with a NUL, and returns the length without it; 0 outside the range of
+*the
 ** calendar above. `out` has TIME_TEXT_MAX bytes.
 */
 size_t time_text_write(const struct time_text *time, char *out);
@@ -47,5 +48,14 @@ size_t time_text_write(const struct time_text *time, char *out);
 /* The civil calendar (proleptic Gregorian): days since 1970-01-01 and back. Months and days count from 1. */
 int64_t time_days_from_date(int64_t year, int month, int day);
 void time_date_from_days(int64_t days, int64_t *year, int *month, int *day);
+
+/* Division towards minus infinity, and its remainder, 0 to divisor - 1; divisor > 0. */
+static inline int64_t time_floor_mod(int64_t value, int64_t divisor) {
+  int64_t rest = value % divisor;
+  return rest < 0 ? rest + divisor : rest;
+}
+static inline int64_t time_floor_div(int64_t value, int64_t divisor) {
+  return value / divisor - (value % divisor < 0);
+}
 
 #endif

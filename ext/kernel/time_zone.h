@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define TIME_LIMIT_S                                                                                         \
+  (INT64_C(1) << 53) /* Unix seconds, either side of 1970, that zones and calendars work for */
+
 struct time_zone; /* immutable once opened, shared by reference count within one thread */
 
 /* A stretch of time with one offset: the local clock reads t + offset_s for from_s <= t < to_s (Unix
@@ -32,6 +35,9 @@ enum time_zone_result {
   TIME_ZONE_LEAP_SECONDS, /* the file counts leap seconds ("right/..."), Unix time does not */
   TIME_ZONE_NO_MEMORY
 };
+
+/* What is wrong, to follow "time zone 'X' " in an error. Constant. */
+const char *time_zone_problem(enum time_zone_result result);
 
 /* Opens the zone `name` (`length` bytes) with one reference, to be given back with time_zone_release. */
 enum time_zone_result time_zone_open(const char *name, size_t length, struct time_zone **zone);
