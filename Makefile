@@ -55,14 +55,14 @@ check-sqlite:
 
 test: all
 	@tests/needs test
-	@$(PYTHON) tests/run.py
+	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run.py
 
 bench: all
-	@tests/needs test
-	@$(PYTHON) tests/bench/run.py
+	@tests/needs bench
+	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/run.py
 
 bench-peers: all
-	@tests/needs peers
+	@ALMANAC_BUILD=$(abspath $(BUILD)) tests/needs peers
 
 demo: all
 	@tests/needs demo

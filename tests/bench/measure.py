@@ -1,0 +1,91 @@
+"""Clocks and the table of results."""
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+from almanac import TOOL
+
+results = []  # (section, work, seconds, what it is compared with, seconds or None, goal or None)
+
+
+def clocked(function):
+    started = time.perf_counter()
+    function()
+    return time.perf_counter() - started
+
+
+def interleaved(rounds, functions):
+    """{name: median seconds}: each once to warm up, then `rounds` times in turn, so that a slow moment hits all."""
+    taken = {name: [] for name in functions}
+    for turn in range(rounds + 1):
+        for name, function in functions.items():
+            seconds = clocked(function)
+            if turn:
+                taken[name].append(seconds)
+    return {name: statistics.median(seconds) for name, seconds in taken.items()}
+
+
+def queries(db, rounds, statements):
+    """The same for SQL statements whose rows are read to the end."""
+    return interleaved(rounds, {name: lambda sql=sql: db.execute(sql).fetchall() for name, sql in statements.items()})
+
+
+def shown(seconds):
+    if seconds >= 10:
+        return f"{seconds:.1f} s"
+    if seconds >= 0.1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1000:.3g} ms" if seconds >= 1e-4 else f"{seconds * 1e6:.3g} us"
+
+
+def report(work, seconds, other="", other_seconds=None, at_most=None, limit=None):
+    """One line: `seconds` beside `other_seconds`; the goal is a ratio (`at_most`), a limit in seconds, or none."""
+    ratio = seconds / other_seconds if other_seconds else None
+    goal = verdict = ""
+    if at_most is not None:
+        goal, verdict = f"{at_most:g} x", "ok" if ratio <= at_most else "MISSED"
+    elif limit is not None:
+        goal, verdict = shown(limit), "ok" if seconds <= limit else "MISSED"
+    line(work, shown(seconds), other, shown(other_seconds) if other_seconds else "", f"{ratio:.3g} x" if ratio else "", goal, verdict)
+
+
+def line(*cells):
+    results.append(cells)
+    print("| " + " | ".join(cells) + " |", flush=True)
+    return cells
+
+
+def heading(title):
+    print(f"\n**{title}**\n\n| work | time | beside | its time | ratio | goal | |\n| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+
+
+def tool(*arguments, stdin=None):
+    """Runs the tool: (seconds, peak memory in bytes, stdout)."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err, tempfile.TemporaryFile("w+") as given:
+        given.write(stdin or "")
+        given.seek(0)
+        started = time.perf_counter()
+        process = subprocess.Popen([TOOL, *arguments], stdin=given, stdout=out, stderr=err)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode:
+            raise RuntimeError(f"almanac {' '.join(arguments)} ended with {process.returncode}: {err.read().strip()[-500:]}")
+        return seconds, usage.ru_maxrss * 1024, out.read()
+
+
+def machine():
+    """What it ran on, for the head of the table."""
+    import sqlite3
+    model = "unknown CPU"
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as file:
+            found = re.search(r"model name\s*:\s*(.+)", file.read())
+            model = found.group(1) if found else model
+    return f"{model}, {os.cpu_count()} cores, SQLite {sqlite3.sqlite_version}, Python {sys.version.split()[0]}"
