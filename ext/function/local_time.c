@@ -1,13 +1,12 @@
 /*
 ** local_time(ts, zone [, unit]): an instant as the text that a clock in the zone shows, for labels.
 **
-** R-1 ts: INTEGER or REAL Unix time, in seconds or in the unit 's', 'ms', 'us' or 'ns', or text in UTC (with
-*an offset: as
-**     that says) as time_bucket reads it. NULL for a NULL argument, a blob, and text that is no date.
+** R-1 ts: INTEGER or REAL Unix time, in seconds or in the unit 's', 'ms', 'us' or 'ns', or text in UTC
+**     (with an offset: as that says) as time_bucket reads it. NULL for a NULL argument, a blob, and text
+**     that is no date.
 ** R-2 zone: an IANA name. It may differ from row to row.
 ** R-3 The result is 'YYYY-MM-DD HH:MM:SS', with T instead of the blank if ts is text with a T. Parts of a
-*second are cut
-**     off, never rounded. NULL where it would lie outside of years -4713 to 9999.
+**     second are cut off, never rounded. NULL where it would lie outside of years -4713 to 9999.
 ** R-4 An unknown zone or unit is an error that starts with "local_time: ".
 */
 #include "ext/function/function.h"

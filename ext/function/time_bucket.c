@@ -1,60 +1,44 @@
 /*
 ** time_bucket(width, ts [, modifier ...]): the start of the bucket of time that holds ts.
 **
-** R-1  The result has the type of ts: INTEGER, REAL or text. NULL for a NULL argument, for a blob as ts, and
-*for text
-**      that is no date. The bucket that starts at s holds s itself and all up to the next start; times before
-*1970,
-**      and all REAL ones, go down to their start, never towards zero.
+** R-1  The result has the type of ts: INTEGER, REAL or text. NULL for a NULL argument, for a blob as ts,
+**      and for text that is no date. The bucket that starts at s holds s itself and all up to the next
+**      start; times before 1970, and all REAL ones, go down to their start, never towards zero.
 ** R-2  width, a number above 0: in the unit of ts; buckets start at its multiples. An error for text ts,
-*which has no
-**      unit. With a time zone it is taken as a time.
+**      which has no unit. With a time zone it is taken as a time.
 **      width, text: a number and a unit, or several ('1h 30m'), or a unit alone: s, m, h, d, w, mo, y, ms,
-*us, ns,
-**      min, sec, hr, and the words from nanosecond to year with quarter, singular and plural, in any case; or
-*an
-**      ISO 8601 duration ('PT15M', 'P1D', 'P3M'). Decimals are exact, to the nanosecond. '1M' is an error
-*(minute or
-**      month?), as are months mixed with shorter units, zero, negative and more than 292 years (in months:
-*10,000).
+**      us, ns, min, sec, hr, and the words from nanosecond to year with quarter, singular and plural, in
+**      any case; or an ISO 8601 duration ('PT15M', 'P1D', 'P3M'). Decimals are exact, to the nanosecond.
+**      '1M' is an error (minute or month?), as are months mixed with shorter units, zero, negative and more
+**      than 292 years (in months: 10,000).
 ** R-3  A numeric ts counts seconds since 1970 (Unix time); the modifiers 'ms', 'us', 'ns' (and 's') change
-*that.
+**      that.
 ** R-4  INTEGER ts and a width that is not whole in its unit ('1500ms' and seconds): INTEGER where the start
-*is whole,
-**      else REAL, as no INTEGER starts that bucket. REAL ts and such a width: starts are the doubles nearest
-*to them,
-**      so that 0.3 starts a bucket of '100ms'.
+**      is whole, else REAL, as no INTEGER starts that bucket. REAL ts and such a width: starts are the
+**      doubles nearest to them, so that 0.3 starts a bucket of '100ms'.
 ** R-5  Text ts is what SQLite's date functions read, if it has a date in it (kernel/time_text.h); days and
-*hours that
-**      run over (2024-02-31, 24:00) count on as they do there; a fraction is cut off, never rounded.
-** R-6  Text results keep the shape: a date alone stays one, seconds are added to HH:MM, T or blank and Z
-*stay, an offset
-**      becomes UTC with Z. They have no fraction.
-** R-7  The modifier 'fraction=6' gives text results that many digits of a second, 0 to 9. Widths that are no
-*whole
-**      seconds give 3, 6 or 9 by themselves, whatever they need.
-** R-8  An IANA time zone as modifier: buckets are those of the zone's clock. The result is the latest instant
-*not after
-**      ts at which that clock read the bucket's start or, where it was set forward over it, that instant. So
-*the two
-**      02:00 hours of an autumn night are two buckets, and days have 23, 24 or 25 hours. (Where clocks go
-*back at
-**      midnight to 23:00, or from 01:00 to 00:00 as in Havana, the rule holds as it stands: the second 00:00
-*starts
-**      a bucket again.) Widths that are neither whole seconds nor a part of one are an error.
-** R-9  Buckets are counted from Monday 2000-01-03 00:00, those of months and years from 2000-01-01, those of
-*a number
-**      from 1970; the modifier 'origin=YYYY-MM-DD[ HH:MM[:SS]]' changes it. In UTC, or on the zone's clock.
-*Months need
-**      an origin on day 1 to 28.
+**      hours that run over (2024-02-31, 24:00) count on as they do there; a fraction is cut off, never
+**      rounded.
+** R-6  Text results keep the shape: a date alone stays one (the start's, in UTC), seconds are added to
+**      HH:MM, T or blank and Z stay, an offset becomes UTC with Z. They have no fraction.
+** R-7  The modifier 'fraction=6' gives text results that many digits of a second, 0 to 9. Widths that are
+**      no whole seconds give 3, 6 or 9 by themselves, whatever they need.
+** R-8  An IANA time zone as modifier: buckets are those of the zone's clock. The result is the latest
+**      instant not after ts at which that clock read the bucket's start or, where it was set forward over
+**      it, that instant. So the two 02:00 hours of an autumn night are two buckets, and days have 23, 24 or
+**      25 hours. (Where clocks go back from 01:00 to 00:00, as in Havana, the rule holds as it stands: the
+**      second 00:00 starts a bucket again.) Widths that are neither whole seconds nor divide one are an
+**      error.
+** R-9  Buckets are counted from Monday 2000-01-03 00:00, those of months and years from 2000-01-01, those
+**      of a number from 1970; the modifier 'origin=YYYY-MM-DD[ HH:MM[:SS]]' changes it. In UTC, or on the
+**      zone's clock. Months need an origin on day 1 to 28.
 ** R-10 NULL where the result does not fit: INTEGER starts below -2^63, months and zones beyond +-2^53
-*seconds, text
-**      outside of years -4713 to 9999.
-** R-11 Each kind of modifier once, in any order. What is wrong is an error that starts with "time_bucket: ".
+**      seconds, text outside of years -4713 to 9999.
+** R-11 Each kind of modifier once, in any order. What is wrong is an error that starts with the function's
+**      name.
 **
 ** Constant arguments are read once per statement (sqlite3_set_auxdata). Where a modifier is not constant (a
-*column of
-** zone names), it is read for each row, and the zone comes from the connection's own cache.
+** column of zone names), it is read for each row, and the zone comes from the connection's own cache.
 */
 #include "ext/function/function.h"
 #include "ext/kernel/time_grain.h"
@@ -109,8 +93,7 @@ static bool take_modifier(sqlite3_context *context, sqlite3_value *value, struct
   return modifier->text != 0;
 }
 
-/* Reads the arguments beside ts into a grain that the statement keeps. NULL: NULL or an error is the result.
- */
+/* Reads the arguments beside ts into a grain that the statement keeps. NULL: the result is set already. */
 static const struct time_grain *read_grain(sqlite3_context *context, int n_arg, sqlite3_value **args) {
   static const char constant;
   struct time_width width;
@@ -131,8 +114,7 @@ static const struct time_grain *read_grain(sqlite3_context *context, int n_arg, 
     sqlite3_free(grain);
     return 0;
   }
-  /* SQLite drops what is kept for an argument that is not constant; the marks tell if that happened to a
-   * modifier. */
+  /* SQLite drops what is kept for arguments that are not constant: the marks tell of modifiers. */
   for (int i = 2; i < n_arg; i++) sqlite3_set_auxdata(context, i, (void *)&constant, 0);
   sqlite3_set_auxdata(context, 0, grain, free_grain);
   return sqlite3_get_auxdata(context, 0); /* gone already if there was no memory to keep it */

@@ -10,18 +10,14 @@
 
 /* The start of the month bucket that holds the clock's `at_s`, `skip` buckets later. */
 static int64_t month_bucket_s(const struct time_grain *grain, int64_t at_s, int skip) {
-  int64_t year, origin_year;
-  int month, day, origin_month, origin_day;
-  time_date_from_days(time_floor_div(grain->origin_s, DAY_S), &origin_year, &origin_month, &origin_day);
-  int64_t origin_clock_s = time_floor_mod(grain->origin_s, DAY_S);
+  int64_t year;
+  int month, day;
   time_date_from_days(time_floor_div(at_s, DAY_S), &year, &month, &day);
-  int64_t count = (year - origin_year) * 12 + month - origin_month; /* months since the origin's */
-  if (day < origin_day || (day == origin_day && time_floor_mod(at_s, DAY_S) < origin_clock_s)) count--;
-  count += skip * grain->months - time_floor_mod(count, grain->months);
-  int64_t from_january = count + origin_month - 1;
-  year = origin_year + time_floor_div(from_january, 12);
-  month = (int)time_floor_mod(from_january, 12) + 1;
-  return time_days_from_date(year, month, origin_day) * DAY_S + origin_clock_s;
+  int64_t within_s = (day - 1) * DAY_S + time_floor_mod(at_s, DAY_S);
+  int64_t count = year * 12 + month - 1 - grain->origin_month - (within_s < grain->origin_within_s);
+  count += skip * grain->months - time_floor_mod(count, grain->months) + grain->origin_month;
+  int64_t days = time_days_from_date(time_floor_div(count, 12), (int)time_floor_mod(count, 12) + 1, 1);
+  return days * DAY_S + grain->origin_within_s;
 }
 
 static int64_t fixed_bucket_s(const struct time_grain *grain, int64_t at_s) {
@@ -45,10 +41,9 @@ static int64_t clock_next_s(const struct time_grain *grain, int64_t at_s) {
 /* ---- On the clock of a zone ---- */
 
 /*
-** R-8. Goes back from `at_s`, stretch by stretch of one offset, to the latest instant at which the clock read
-*the
-** bucket's start, or at which it was set forward over it. Within a stretch the clock reads each time but
-*once.
+** R-8. Goes back from `at_s`, stretch by stretch of one offset, to the latest instant at which the clock
+** read the bucket's start, or at which it was set forward over it. Within a stretch the clock reads each
+** time but once.
 */
 static int64_t zone_floor_s(const struct time_grain *grain, int64_t at_s) {
   struct time_span span = time_zone_span(grain->zone, at_s);
@@ -107,10 +102,8 @@ static bool bucket_whole(const struct time_grain *grain, int64_t ts, int64_t *st
 
 /*
 ** R-4. Buckets of a width that is not whole in the unit of ts. Their starts are the doubles nearest to the
-*exact
-** quotients, so that 0.3 starts a bucket of '100ms' and a start is in its own bucket; the division by the
-*width can
-** be one off, and the comparison with these starts decides.
+** exact quotients, so that 0.3 starts a bucket of '100ms' and a start is in its own bucket; the division by
+** the width can be one off, and the comparison with these starts decides.
 */
 static double bucket_fraction(const struct time_grain *grain, double ts) {
   double k = floor((ts * grain->denominator - grain->phase) / grain->numerator);

@@ -37,6 +37,9 @@ struct time_grain {
   /* The same as fractions, for REAL ts: buckets start at (k * numerator + phase) / denominator. */
   double numerator, denominator, phase;
 
+  /* Derived, for months: the origin's month, counted from year 0, and its place in that month. */
+  int64_t origin_month, origin_within_s;
+
   char error[256]; /* after a failure: what is wrong and what to do, without the function's name */
   bool no_memory;  /* the failure was a lack of memory */
 };
@@ -75,16 +78,13 @@ static inline bool time_grain_is_whole_s(const struct time_grain *grain) {
 int64_t time_grain_floor_s(const struct time_grain *grain, int64_t at_s);
 
 /*
-** The first instant after `at_s` that is in another bucket than `at_s`; for the start of a bucket: the start
-*of the
-** bucket after it. TIME_NONE out of range.
+** The first instant after `at_s` that is in another bucket than `at_s`; for the start of a bucket: the
+** start of the bucket after it. TIME_NONE out of range.
 ** To fill a table of boundaries: b = floor_s(lo), then b = next_s(b) until b > hi. The largest b <= ts is
-*then
-** floor_s(ts), except where a zone's clock is set back over the start of a bucket that it had already read,
-*to a time
-** inside the bucket before (America/St_Johns until 2011: from 00:01 to 23:01 of the day before). Buckets are
-*not
-** contiguous there, and floor_s(b) < b tells that b starts the second part of an earlier bucket.
+** then floor_s(ts), except where a zone's clock is set back over the start of a bucket that it had already
+** read, to a time inside the bucket before (America/St_Johns until 2011: from 00:01 to 23:01 of the day
+** before). Buckets are not contiguous there, and floor_s(b) < b tells that b starts the second part of an
+** earlier bucket.
 */
 int64_t time_grain_next_s(const struct time_grain *grain, int64_t at_s);
 

@@ -149,8 +149,9 @@ static bool take_decimal(struct reading *in, struct decimal *number) {
                 shown(in->text, in->length), in->text);
   if (in->at == in->end || !is_digit(*in->at)) return fail_unknown(in);
   for (; in->at < in->end && is_digit(*in->at); in->at++) {
-    if (number->whole > (INT64_MAX - 9) / 10) return fail_too_long(in);
-    number->whole = number->whole * 10 + (*in->at - '0');
+    int digit = *in->at - '0';
+    if (number->whole > (INT64_MAX - digit) / 10) return fail_too_long(in);
+    number->whole = number->whole * 10 + digit;
   }
   if (in->at == in->end || *in->at != '.') return true;
   if (++in->at == in->end || !is_digit(*in->at)) return fail_unknown(in);
@@ -308,7 +309,8 @@ static bool set_number(struct time_grain *grain, struct time_width width) {
 
 /* What modifiers may set once each, beside the fields of the grain. */
 struct given {
-  bool unit, origin, fraction, origin_has_zone;
+  bool unit, origin, fraction;
+  struct time_modifier utc_origin; /* the origin, if it was given with Z or an offset */
 };
 
 static bool set_once(struct time_grain *grain, bool *given, const char *what, struct time_modifier modifier) {
@@ -327,7 +329,7 @@ static bool set_origin(struct time_grain *grain, struct given *given, struct tim
     return fail(grain, "'%.*s' is no origin; write 'origin=2024-04-01' or 'origin=2024-04-01 06:00:00'",
                 shown(modifier.text, modifier.length), modifier.text);
   grain->origin_s = origin.unix_s;
-  given->origin_has_zone = origin.spelling.has_zone;
+  if (origin.spelling.has_zone) given->utc_origin = modifier;
   return true;
 }
 
@@ -386,13 +388,14 @@ static bool set_modifier(struct time_grain *grain, struct given *given, struct t
 static bool settle_origin(struct time_grain *grain, const struct given *given) {
   int64_t year;
   int month, day;
-  if (!given->origin) {
+  if (!given->origin)
     grain->origin_s = grain->is_number ? 0 : grain->kind == TIME_MONTHS ? JANUARY_2000_S : MONDAY_2000_S;
-    return true;
-  }
-  if (grain->zone && given->origin_has_zone)
-    return fail(grain, "with a time zone the origin is told on its clock; write it without 'Z' and offset");
+  if (grain->zone && given->utc_origin.text)
+    return fail(grain, "'%.*s' is not on the clock of the time zone; write it without Z and offset",
+                shown(given->utc_origin.text, given->utc_origin.length), given->utc_origin.text);
   time_date_from_days(time_floor_div(grain->origin_s, DAY_S), &year, &month, &day);
+  grain->origin_month = year * 12 + month - 1;
+  grain->origin_within_s = (day - 1) * DAY_S + time_floor_mod(grain->origin_s, DAY_S);
   if (grain->kind == TIME_MONTHS && day > 28)
     return fail(grain, "an origin on day %d does not exist in every month; write a day up to 28", day);
   return true;
@@ -419,7 +422,9 @@ static bool settle_fraction(struct time_grain *grain, const struct given *given)
 static bool settle_zone(struct time_grain *grain) {
   if (!grain->zone || grain->kind != TIME_FIXED || grain->width_ns % SECOND_NS == 0) return true;
   if (SECOND_NS % grain->width_ns)
-    return fail(grain, "with a time zone a width is a whole number of seconds or divides one second evenly");
+    return fail(grain,
+                "width %.9g seconds is neither whole nor divides a second evenly, as a time zone needs",
+                (double)grain->width_ns / (double)SECOND_NS);
   time_zone_release(grain->zone);
   grain->zone = 0;
   return true;

@@ -1,7 +1,6 @@
 /*
 ** The rule in the footer of a TZif file: a POSIX TZ string such as CET-1CEST,M3.5.0,M10.5.0/3, with the
-*extensions
-** of RFC 9636 (names in <>, times of -167 to 167 hours).
+** extensions of RFC 9636 (names in <>, times of -167 to 167 hours).
 */
 #ifndef ALMANAC_TIME_RULE_H
 #define ALMANAC_TIME_RULE_H

@@ -7,8 +7,7 @@
 
 /*
 ** Both conversions count years from 1 March, so that the leap day comes last and the lengths of the months
-*before
-** it follow 153 days in 5 months; 400 years have 146,097 days always.
+** before it follow 153 days in 5 months; 400 years have 146,097 days always.
 */
 int64_t time_days_from_date(int64_t year, int month, int day) {
   int64_t y = month > 2 ? year : year - 1;
@@ -24,8 +23,7 @@ void time_date_from_days(int64_t days, int64_t *year, int *month, int *day) {
   int64_t since = days + DAYS_TO_0000_MAR;
   int64_t era = time_floor_div(since, DAYS_400_YEARS);
   uint32_t day_of_era = (uint32_t)(since - era * DAYS_400_YEARS);
-  /* Take out the leap days so far (one in 1460 days, less one in 36524, and the last of the era), then
-   * divide. */
+  /* Less the leap days so far (one in 1460 days, not in 36524, but the era's last), years have 365 days. */
   uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   uint32_t day_of_year = day_of_era - (year_of_era * 365 + year_of_era / 4 - year_of_era / 100);
   uint32_t month_from_march = (5 * day_of_year + 2) / 153;

@@ -1,14 +1,11 @@
 /*
 ** Times as text, as SQLite's date functions read and write them.
 **
-** Read: YYYY-MM-DD, or YYYY-MM-DD HH:MM[:SS[.digits]] with blanks and T's in between, followed by an optional
-*Z or
-** [+-]HH:MM; '-' before the year for years before 0. Month 1-12, day 1-31, hour 0-24, minute and second 0-59,
-*offset
-** up to 14:59. Days 29-31 that a month lacks and hour 24 run over into the next month or day, as they do in
-** julianday(). Not read: times without a date, bare numbers, 'now', anything that julianday() does not read,
-*and
-** what lies outside -4713-11-24 12:00 to 9999-12-31 23:59:59.999.
+** Read: YYYY-MM-DD, or YYYY-MM-DD HH:MM[:SS[.digits]] with blanks and T's in between, followed by an
+** optional Z or [+-]HH:MM; '-' before the year for years before 0. Month 1-12, day 1-31, hour 0-24, minute
+** and second 0-59, offset up to 14:59. Days 29-31 that a month lacks and hour 24 run over into the next
+** month or day, as they do in julianday(). Not read: times without a date, bare numbers, 'now', anything
+** that julianday() does not read, and what lies outside -4713-11-24 12:00 to the end of 9999.
 ** Digits of a second beyond the ninth are cut off, never rounded.
 */
 #ifndef ALMANAC_TIME_TEXT_H
@@ -40,8 +37,7 @@ bool time_text_read(const char *text, size_t length, struct time_text *time);
 
 /*
 ** Writes `time` as its spelling says, with a NUL, and returns the length without it; 0 outside the range of
-*the
-** calendar above. `out` has TIME_TEXT_MAX bytes.
+** the calendar above. `out` has TIME_TEXT_MAX bytes.
 */
 size_t time_text_write(const struct time_text *time, char *out);
 

@@ -1,9 +1,8 @@
 /*
-** Time zones: a TZif file becomes one ascending table of changes of the offset. Where the file ends in a rule
-*for
-** the far future, the table is continued by the rule for 400 years, after which the Gregorian calendar and
-*therefore
-** the changes repeat, to the second: a later time is looked up that many cycles earlier.
+** Time zones: a TZif file becomes one ascending table of changes of the offset. Where the file ends in a
+** rule for the far future, the table is continued by the rule for 400 years, after which the Gregorian
+** calendar and therefore the changes repeat, to the second: a later time is looked up that many cycles
+** earlier.
 */
 #include "ext/kernel/time_zone.h"
 #include "ext/kernel/time_rule.h"
@@ -137,8 +136,7 @@ static int64_t year_of(int64_t unix_s) {
 
 /*
 ** Adds a change of the rule, in order of time, after `first`. Rules come nearly in order. Where daylight
-*saving time
-** ends and starts again at one instant (the way to say that it never ends), the start wins.
+** saving time ends and starts again at one instant (the way to say that it never ends), the start wins.
 */
 static void add_rule_change(struct time_zone *zone, size_t first, int64_t at_s, int32_t offset_s,
                             bool starts) {

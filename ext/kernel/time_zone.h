@@ -1,12 +1,11 @@
 /*
 ** Time zones from the system's TZif files (RFC 9636, versions 1 to 4, with the footer's rule for the far
-*future).
+** future).
 **
 ** A zone is looked up in $TZDIR, /usr/share/zoneinfo, /usr/lib/zoneinfo, /usr/share/lib/zoneinfo and
-* /etc/zoneinfo,
-** in this order; "UTC" needs no file. Names hold letters, digits, '_', '-', '+' and '/' alone, so that no
-*name leads
-** out of these directories. A file is trusted for nothing: every count, index and offset in it is checked.
+** /etc/zoneinfo, in this order; "UTC" needs no file. Names hold letters, digits, '_', '-', '+' and '/'
+** alone, so that no name leads out of these directories. A file is trusted for nothing: every count, index
+** and offset in it is checked.
 */
 #ifndef ALMANAC_TIME_ZONE_H
 #define ALMANAC_TIME_ZONE_H
@@ -19,8 +18,7 @@
 
 struct time_zone; /* immutable once opened, shared by reference count within one thread */
 
-/* A stretch of time with one offset: the local clock reads t + offset_s for from_s <= t < to_s (Unix
- * seconds). */
+/* A stretch of time with one offset: the clock reads t + offset_s for from_s <= t < to_s (Unix seconds). */
 struct time_span {
   int64_t from_s; /* INT64_MIN: since ever */
   int64_t to_s;   /* INT64_MAX: for ever */
@@ -47,14 +45,12 @@ enum time_zone_result time_zone_read(const uint8_t *bytes, size_t length, struct
 
 void time_zone_release(struct time_zone *zone);
 
-/* The stretch that holds `at_s`. Exact for every int64_t; |at_s| up to TIME_LIMIT_S (time_grain.h) is what
- * callers need. */
+/* The stretch that holds `at_s`, which is within +-TIME_LIMIT_S. */
 struct time_span time_zone_span(const struct time_zone *zone, int64_t at_s);
 
 /*
-** The zones that one connection has opened so far, for zones that come from a column: reading a file costs as
-*much
-** as thousands of rows. Not for two threads at once.
+** The zones that one connection has opened so far, for zones that come from a column: reading a file costs
+** as much as thousands of rows. Not for two threads at once.
 */
 struct time_zones;
 struct time_zones *time_zones_new(void); /* NULL: no memory */
