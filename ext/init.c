@@ -29,7 +29,10 @@ SQLITE_EXTENSION_INIT1
 typedef void (*sql_function)(sqlite3_context *, int, sqlite3_value **);
 typedef void (*sql_result)(sqlite3_context *);
 
-/* Scalars have `call`; aggregates `step` and `final`; window functions `value` and `inverse` as well. */
+/*
+** Scalars have `call`; aggregates `step` and `final`; window functions `value` and `inverse` as well.
+** sqlite3_user_data() of scalars and aggregates is their name (with GETS_ZONES: the zones).
+*/
 static const struct {
   const char *name;
   int n_arg;
@@ -40,12 +43,19 @@ static const struct {
   sql_result value;
   sql_function inverse;
 } functions[] = {
+    {"density_grid", 4, JSON, 0, density_grid_step, density_grid_final, 0, 0},
+    {"density_grid", 8, JSON, 0, density_grid_step_range, density_grid_final, 0, 0},
+    {"density_grid", 9, JSON, 0, density_grid_step_weight, density_grid_final, 0, 0},
+    {"density_grid_trace", 4, JSON, 0, density_grid_step, density_grid_trace_final, 0, 0},
+    {"density_grid_trace", 8, JSON, 0, density_grid_step_range, density_grid_trace_final, 0, 0},
+    {"density_grid_trace", 9, JSON, 0, density_grid_step_weight, density_grid_trace_final, 0, 0},
     {"drawdown", 1, PURE, 0, drawdown_step, drawdown_final, drawdown_value, drawdown_inverse},
     {"drawdown", 2, PURE, 0, drawdown_step, drawdown_final, drawdown_value, drawdown_inverse},
     {"rolling_drawdown", 1, PURE, 0, rolling_drawdown_step, rolling_drawdown_final, rolling_drawdown_value,
      drawdown_inverse},
     {"rolling_drawdown", 2, PURE, 0, rolling_drawdown_step, rolling_drawdown_final, rolling_drawdown_value,
      drawdown_inverse},
+    {"lttb", 3, JSON, 0, lttb_step, lttb_final, 0, 0},
     {"time_bucket", 2, ZONE, time_bucket_call, 0, 0, 0, 0},
     {"time_bucket", 3, ZONE, time_bucket_call, 0, 0, 0, 0},
     {"time_bucket", 4, ZONE, time_bucket_call, 0, 0, 0, 0},
@@ -61,7 +71,8 @@ static const struct {
   const char *name;
   const sqlite3_module *module;
 } tables[] = {
-    {0, 0},
+    {"density_grid_each", &density_grid_each_module},
+    {"lttb_each", &lttb_each_module},
 };
 
 #ifdef _WIN32
@@ -103,8 +114,9 @@ static int register_all(sqlite3 *db) {
                                               functions[i].inverse, 0)
          : functions[i].flags & GETS_ZONES
              ? register_zoned(db, functions[i].name, functions[i].n_arg, functions[i].flags, functions[i].call)
-             : sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags, 0,
-                                          functions[i].call, functions[i].step, functions[i].final, 0);
+             : sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags,
+                                          (void *)functions[i].name, functions[i].call, functions[i].step,
+                                          functions[i].final, 0);
   }
   return rc;
 }

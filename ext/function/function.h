@@ -4,7 +4,10 @@
 */
 #ifndef ALMANAC_FUNCTION_H
 #define ALMANAC_FUNCTION_H
+#include "ext/kernel/json_write.h"
 #include <sqlite3ext.h>
+#include <stdbool.h>
+#include <stdint.h>
 SQLITE_EXTENSION_INIT3
 
 /* JSON's subtype, as SQLite's own JSON functions mark their results. */
@@ -13,6 +16,17 @@ SQLITE_EXTENSION_INIT3
 /* error.c */
 void function_error(sqlite3_context *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *value_for_message(sqlite3_value *value);
+
+/* parameter.c */
+bool parameter_whole(sqlite3_value *value, int64_t *whole);
+void json_result(sqlite3_context *context, struct json_text *json);
+
+/* density_grid.c: the steps for 4, 8 and 9 arguments */
+void density_grid_step(sqlite3_context *, int, sqlite3_value **);
+void density_grid_step_range(sqlite3_context *, int, sqlite3_value **);
+void density_grid_step_weight(sqlite3_context *, int, sqlite3_value **);
+void density_grid_final(sqlite3_context *);
+void density_grid_trace_final(sqlite3_context *);
 
 /* drawdown.c */
 void drawdown_step(sqlite3_context *, int, sqlite3_value **);
@@ -25,6 +39,10 @@ void rolling_drawdown_final(sqlite3_context *);
 
 /* local_time.c */
 void local_time_call(sqlite3_context *, int, sqlite3_value **);
+
+/* lttb.c */
+void lttb_step(sqlite3_context *, int, sqlite3_value **);
+void lttb_final(sqlite3_context *);
 
 /* time_bucket.c */
 void time_bucket_call(sqlite3_context *, int, sqlite3_value **);

@@ -2,6 +2,20 @@
 #ifndef ALMANAC_TABLE_H
 #define ALMANAC_TABLE_H
 #include <sqlite3ext.h>
+#include <stdbool.h>
 SQLITE_EXTENSION_INIT3
+
+/* arguments.c */
+int table_error(sqlite3_vtab *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int table_connect(sqlite3 *db, const char *columns, sqlite3_vtab **table);
+int table_disconnect(sqlite3_vtab *table);
+int table_take_arguments(sqlite3_vtab *table, sqlite3_index_info *info, int first_column, int required,
+                         int count, const char *usage);
+bool table_json_argument(sqlite3_vtab *table, sqlite3_value *value, const char *function, char **text,
+                         int *length);
+
+/* density_grid_each.c, lttb_each.c */
+extern const sqlite3_module density_grid_each_module;
+extern const sqlite3_module lttb_each_module;
 
 #endif
