@@ -4,6 +4,7 @@
 ** A new function is one file in function/ or table/ (or a place in its family's file), its declaration in
 ** function/function.h or table/table.h, one row here, one test and one line in README.md.
 */
+#include "ext/init.h"
 #include "ext/function/function.h"
 #include "ext/kernel/time_zone.h"
 #include "ext/table/table.h"
@@ -115,8 +116,7 @@ static int register_all(sqlite3 *db) {
          : functions[i].flags & GETS_ZONES
              ? register_zoned(db, functions[i].name, functions[i].n_arg, functions[i].flags, functions[i].call)
              : sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags,
-                                          (void *)functions[i].name, functions[i].call, functions[i].step,
-                                          functions[i].final, 0);
+                                          (void *)functions[i].name, functions[i].call, functions[i].step, functions[i].final, 0);
   }
   return rc;
 }
@@ -144,4 +144,12 @@ EXPORT int sqlite3_almanac_init(sqlite3 *db, char **error, const sqlite3_api_rou
   }
   *error = message;
   return rc;
+}
+
+int almanac_owns(const char *name) {
+  for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
+    if (sqlite3_stricmp(functions[i].name, name) == 0) return 1;
+  for (size_t i = 0; i < sizeof tables / sizeof tables[0] && tables[i].name; i++)
+    if (sqlite3_stricmp(tables[i].name, name) == 0) return 1;
+  return 0;
 }

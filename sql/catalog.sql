@@ -1,2 +1,41 @@
--- @nothing_yet
-SELECT 1;
+-- The tables that tell what there is. `state` of a summary: 0 nothing is known to be stored right (its name
+-- reads raw rows), 1 what is stored is right but for what region and dirty list. `proven`: the definition was
+-- seen to be the sum of its partitions. `token`: who is filling it now; whoever changes what it reads clears it.
+
+-- @catalog_create
+CREATE TABLE almanac_setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+INSERT INTO almanac_setting VALUES('format', 1), ('paused', 0);
+CREATE TABLE almanac_track(id INTEGER PRIMARY KEY, source TEXT NOT NULL, kind TEXT NOT NULL, expression TEXT NOT NULL,
+  shape TEXT NOT NULL, unit INTEGER NOT NULL, unit_offset INTEGER NOT NULL, irregular INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE almanac_summary(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, definition TEXT NOT NULL,
+  kind TEXT NOT NULL, exact TEXT NOT NULL, source TEXT, track INTEGER, state INTEGER NOT NULL DEFAULT 0,
+  proven INTEGER NOT NULL DEFAULT 0, token INTEGER, generation INTEGER NOT NULL DEFAULT 0,
+  stored_version INTEGER NOT NULL DEFAULT 0, refreshed_at INTEGER, last_error TEXT, live_sql TEXT);
+CREATE TABLE almanac_depends(summary INTEGER NOT NULL, track INTEGER NOT NULL, PRIMARY KEY(summary, track)) WITHOUT ROWID;
+CREATE TABLE almanac_bounds(grain TEXT NOT NULL, start INTEGER NOT NULL, PRIMARY KEY(grain, start)) WITHOUT ROWID;
+
+-- @catalog_drop
+DROP VIEW IF EXISTS almanac_status;
+DROP TABLE IF EXISTS almanac_bounds;
+DROP TABLE IF EXISTS almanac_depends;
+DROP TABLE IF EXISTS almanac_summary;
+DROP TABLE IF EXISTS almanac_track;
+DROP TABLE IF EXISTS almanac_setting;
+
+-- @status_view
+CREATE VIEW almanac_status(name, kind, exact, refreshed_at, stored_to, dirty, stored_version, last_error) AS
+SELECT s.name, s.kind, s.exact, strftime('%Y-%m-%dT%H:%M:%SZ', s.refreshed_at, 'unixepoch'),
+  CASE s.id{stored_to} END, CASE s.id{dirty} END, s.stored_version, s.last_error
+FROM almanac_summary s ORDER BY s.name;
+
+-- @stored_to
+(SELECT max({partition}) FROM {stored})
+
+-- @dirty_time
+(SELECT count(*) FROM (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION SELECT p1 FROM {dirty}))+NOT {ok}
+
+-- @dirty_key
+(SELECT count(*) FROM (SELECT {region_columns} FROM {region} UNION SELECT {dirty_columns} FROM {dirty}))+NOT {ok}
+
+-- @dirty_whole
+(NOT {ok})

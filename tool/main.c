@@ -1,2 +1,147 @@
+/*
+** almanac: keeps summaries ready in tables of a SQLite database. One table dispatches the commands; each is a
+** file of its own (verb.h), works on an engine that is opened here, and has its failure said here.
+*/
+#include "ext/kernel/json_write.h"
+#include "ext/version.h"
+#include "tool/options.h"
+#include "tool/talk.h"
+#include "tool/verb.h"
+#include <errno.h>
 #include <stdio.h>
-int main(void) { puts("almanac"); return 0; }
+#include <string.h>
+
+static const struct command commands[] = {
+    {"apply", verb_apply, "DATABASE FILE.sql...", 1, -1,
+     OPTION_DATABASE | OPTION_DRY_RUN | OPTION_MAX_TIME | OPTION_LOCK_MS,
+     "declare the summaries of definitions files",
+     "Runs the files' statements as one transaction: CREATE MATERIALIZED VIEW declares a\n"
+     "summary or rebuilds a changed one, DROP MATERIALIZED VIEW removes one, other SQL runs\n"
+     "as it stands. REFRESH MATERIALIZED VIEW runs after the commit. A file named - is\n"
+     "standard input."},
+    {"refresh", verb_refresh, "DATABASE [NAME...]", 0, -1,
+     OPTION_DATABASE | OPTION_DRY_RUN | OPTION_MAX_TIME | OPTION_LOCK_MS | OPTION_FULL | OPTION_EVERY |
+         OPTION_DUTY,
+     "recompute what has changed",
+     "Recomputes the changed partitions of the named summaries, or of all, newest first. It\n"
+     "can be stopped anywhere: the next run carries on. For cron:\n"
+     "  * * * * *  almanac refresh DATABASE --max-time 50s"},
+    {"status", verb_status, "DATABASE", 0, 0, OPTION_DATABASE, "show the summaries and how fresh they are",
+     "One line for each summary: what it is partitioned by, when it was refreshed, up to where\n"
+     "its rows are stored, how many partitions have changed since, and its last error. The\n"
+     "view almanac_status in the database holds the same."},
+    {"plan", verb_plan, "DATABASE NAME", 1, 1, OPTION_DATABASE, "show what a refresh of a summary would do",
+     "Shows the partitions that a refresh would recompute and the query plans with which it\n"
+     "would do so, and names the index that would help where one is missing."},
+    {"drop", verb_drop, "DATABASE NAME... | --all", 1, -1, OPTION_DATABASE | OPTION_DRY_RUN | OPTION_ALL,
+     "remove summaries, with all that belongs to them",
+     "Removes the named summaries: the view, the stored rows and, with the last one on a table,\n"
+     "its triggers. With --all nothing of Almanac stays in the database."},
+    {"pause", verb_pause, "DATABASE", 0, 0, OPTION_DATABASE | OPTION_DRY_RUN,
+     "take triggers and views away for a table rebuild",
+     "Migrations that rebuild a table (Alembic's batch mode, Django, `ALTER TABLE` by copying)\n"
+     "fail on triggers and views that name it. pause takes them away; `almanac resume` puts\n"
+     "them back and marks everything as changed."},
+    {"resume", verb_resume, "DATABASE", 0, 0, OPTION_DATABASE | OPTION_DRY_RUN,
+     "put back what pause took away",
+     "Puts the triggers and views back that `almanac pause` took away. As nobody watched the\n"
+     "tables meanwhile, everything counts as changed: the next refresh recomputes it."},
+    {"help", NULL, "[COMMAND]", 0, 1, 0, "show this overview, or the help of a command",
+     "`almanac COMMAND --help` does the same."},
+    {"version", NULL, "", 0, 0, 0, "show the versions of Almanac and SQLite",
+     "`almanac --version` does the same."},
+    {0},
+};
+
+static void print_overview(FILE *out) {
+  fprintf(out,
+          "almanac %s keeps summaries ready in tables of a SQLite database.\n\n"
+          "usage: almanac COMMAND DATABASE ... [options]\n\n",
+          ALMANAC_VERSION);
+  for (const struct command *command = commands; command->name; command++)
+    fprintf(out, "  %-8s  %s\n", command->name, command->summary);
+  fputs("\n`almanac help COMMAND` tells more. The exit code is 0 when all is done, 1 after a failure, 2 for\n"
+        "a mistake on the command line, 3 when some summaries failed, 10 without a database, 11 when it\n"
+        "stayed locked, 130 when interrupted.\n",
+        out);
+}
+
+static void print_help(const struct command *command) {
+  printf("usage: almanac %s %s%s[options]\n\n%s\n\noptions:\n", command->name, command->operands,
+         *command->operands ? " " : "", command->description);
+  options_print(command);
+}
+
+/* Says the error; where a program asked for JSON, on standard output as well. */
+static int report(const struct settings *settings, const char *error, int code) {
+  if (!error) error = "out of memory";
+  talk_error(error);
+  if (!settings->json) return code;
+  struct json_text json = {0};
+  json_put_text(&json, "{\"error\":");
+  json_put_string(&json, error);
+  json_put_text(&json, ",\"code\":");
+  json_put_integer(&json, code);
+  json_put_text(&json, "}\n");
+  if (!json.failed) fwrite(json.text, 1, json.length, stdout);
+  json_free(&json);
+  return code;
+}
+
+static int help(const struct settings *settings) {
+  if (settings->n_operands == 0) {
+    print_overview(stdout);
+    return CODE_DONE;
+  }
+  const struct command *command = options_find(commands, settings->operands[0]);
+  if (command) {
+    print_help(command);
+    return CODE_DONE;
+  }
+  char *error = options_unknown(commands, settings->operands[0]);
+  int code = report(settings, error, CODE_USAGE);
+  sqlite3_free(error);
+  return code;
+}
+
+static int version(const struct settings *settings) {
+  const char *format =
+      settings->json ? "{\"almanac\":\"%s\",\"sqlite\":\"%s\"}\n" : "almanac %s, SQLite %s\n";
+  printf(format, ALMANAC_VERSION, sqlite3_libversion());
+  return CODE_DONE;
+}
+
+/* Opened for writing whatever the command: after a crash even `status` cannot read before SQLite has rolled
+   the journal back. A file that cannot be written is opened for reading by SQLite itself. */
+static int run(const struct command *command, const struct settings *settings) {
+  struct engine engine;
+  int code = CODE_FAILED;
+  if (engine_open(&engine, settings, false)) code = command->run(&engine);
+  if (!engine_ok(&engine)) code = report(settings, engine.error, engine.code);
+  engine_close(&engine);
+  return code;
+}
+
+/* Output that did not arrive, on a full disk, say, is no success. */
+static int finish(int code) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  fprintf(stderr, "almanac: cannot write to standard output: %s\n", strerror(errno));
+  return code ? code : CODE_FAILED;
+}
+
+int main(int n_arguments, char **arguments) {
+  struct settings settings;
+  char *error;
+  if (n_arguments < 2) {
+    print_overview(stderr);
+    return CODE_USAGE;
+  }
+  const struct command *command = options_read(n_arguments, arguments, commands, &settings, &error);
+  if (!command) {
+    int code = report(&settings, error, CODE_USAGE);
+    sqlite3_free(error);
+    return finish(code);
+  }
+  if (command->run) return finish(run(command, &settings));
+  return finish(strcmp(command->name, "help") == 0 ? help(&settings) : version(&settings));
+}

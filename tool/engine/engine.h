@@ -1,6 +1,7 @@
 /*
 ** The connection that a command works on, with a sticky error: once something failed, every call below does
-** nothing, so that callers are straight lines and ask engine_ok() where it matters.
+** nothing, so that callers are straight lines and ask engine_ok() where it matters. Strings and structures
+** come from the engine's arena: nobody frees them one by one.
 */
 #ifndef ALMANAC_ENGINE_H
 #define ALMANAC_ENGINE_H
@@ -39,25 +40,84 @@ struct settings {
   int lock_ms;         /* --lock-ms 50; 50 unless given */
 };
 
+struct arena_block;
+
 struct engine {
   sqlite3 *db;
   const struct settings *settings;
-  int code;    /* of the first failure, 0 so far */
-  char *error; /* its text, NULL so far */
+  int code;          /* of the first failure, 0 so far */
+  char *error;       /* its text, NULL so far */
+  double deadline_s; /* of --max-time on engine_clock_s(); 0: none */
+  bool echo;         /* print what engine_exec runs: --dry-run */
+  struct arena_block *arena;
 };
 
+/* Opens settings->database, which must exist and be a database. Free with engine_close in any case. */
 bool engine_open(struct engine *engine, const struct settings *settings, bool read_only);
 void engine_close(struct engine *engine);
 
-static inline bool engine_ok(const struct engine *engine) { return engine->code == 0; }
+/* Gives back all memory of the arena: between two runs of one command. */
+void engine_reset(struct engine *engine);
 
-/* Remembers the first failure; `format` is sqlite3_mprintf's. Returns false, for `return engine_fail(...)`. */
+static inline bool engine_ok(const struct engine *engine) {
+  return engine->code == 0;
+}
+
+/* Remembers the first failure; `format` is sqlite3_mprintf's. Returns false, for `return engine_fail(...)`.
+ */
 bool engine_fail(struct engine *engine, enum exit_code code, const char *format, ...);
+
+/* Fails with what SQLite says of the connection's last call, after `doing`. Locked databases get their code.
+ */
+bool engine_fail_sqlite(struct engine *engine, const char *doing);
 
 /* Forgets the failure, so that the next summary can go on; gives its text to the caller (sqlite3_free). */
 char *engine_recover(struct engine *engine, int *code);
 
-/* True once SIGINT, SIGTERM or --max-time asked for an end: stop at the next boundary between transactions. */
+/* True once SIGINT, SIGTERM or --max-time asked for an end: stop at the next boundary between transactions.
+ */
 bool engine_stopping(const struct engine *engine);
+
+/* Did a signal (not --max-time) ask for the end? */
+bool engine_interrupted(void);
+
+/* Memory that lives as long as the engine, zeroed; NULL when out of memory, which fails the engine. */
+void *engine_alloc(struct engine *engine, size_t size);
+
+/* An array of *n elements grown by one when it is full (capacities are powers of two); as engine_alloc. */
+void *engine_grow(struct engine *engine, void *array, size_t n, size_t element_size);
+
+/* sqlite3_mprintf into the arena. Never NULL: an empty string when out of memory, which fails the engine. */
+char *engine_printf(struct engine *engine, const char *format, ...);
+
+/* Takes the text of a finished sqlite3_str into the arena; as engine_printf. */
+char *engine_finish(struct engine *engine, sqlite3_str *text);
+
+/* Runs statements that return no rows (rows are ignored). With `echo` they are printed as well. */
+bool engine_exec(struct engine *engine, const char *sql);
+
+/* Prepares one statement; NULL on failure. */
+sqlite3_stmt *engine_prepare(struct engine *engine, const char *sql);
+
+/* Steps; true when there is a row. At the end and on failure: false. */
+bool engine_step(struct engine *engine, sqlite3_stmt *statement);
+
+/* Finalizes, reporting a failure that was not seen before. */
+void engine_finalize(struct engine *engine, sqlite3_stmt *statement);
+
+/* The first column of the first row; 0 or NULL where there is none. */
+int64_t engine_int(struct engine *engine, const char *sql);
+char *engine_string(struct engine *engine, const char *sql);
+
+/* Column `i` of the current row as arena text; NULL for NULL. */
+char *engine_column(struct engine *engine, sqlite3_stmt *statement, int i);
+
+/* BEGIN IMMEDIATE, COMMIT. ROLLBACK works on a failed engine too and keeps its failure. */
+bool engine_begin(struct engine *engine);
+bool engine_commit(struct engine *engine);
+void engine_rollback(struct engine *engine);
+
+/* Seconds on a clock that only moves forward. */
+double engine_clock_s(void);
 
 #endif

@@ -1,0 +1,111 @@
+-- Time in plain SQL. {x} is a time of the source, {p} the start of a bucket as time_bucket gives it.
+-- start: the bucket of a time. lo, hi: the bucket's rows are those with lo <= time < hi.
+-- Numbers are floored first, so that reals and negatives go to the same bucket as in time_bucket.
+
+-- @number_floor
+(CAST({x} AS INTEGER)-(CAST({x} AS INTEGER)>{x}))
+
+-- @number_seconds
+(({number_floor x={x}}-({number_floor x={x}}%{scale}+{scale})%{scale})/{scale})
+
+-- @number_fixed_start
+({number_floor x={x}}-(({number_floor x={x}}-{offset})%{width}+{width})%{width})
+
+-- @number_fixed_hi
+({p}+{width})
+
+-- @number_months_start
+(SELECT CAST(strftime('%s', printf('%04d-%02d-01', m/12, m%12+1)) AS INTEGER)*{scale}
+ FROM (SELECT m-((m-{offset})%{width}+{width})%{width} AS m
+  FROM (SELECT CAST(strftime('%Y', s, 'unixepoch') AS INTEGER)*12+CAST(strftime('%m', s, 'unixepoch') AS INTEGER)-1 AS m
+   FROM (SELECT {number_seconds x={x}} AS s))))
+
+-- @number_months_hi
+(CAST(strftime('%s', {p}/{scale}, 'unixepoch', '+{width} months') AS INTEGER)*{scale})
+
+-- @number_bounds_start
+((SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start<={number_seconds x={x}} ORDER BY start DESC LIMIT 1)*{scale})
+
+-- @number_bounds_hi
+((SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start>{p}/{scale} ORDER BY start LIMIT 1)*{scale})
+
+-- @text_seconds
+CAST(strftime('%s', substr({x}, 1, 19)) AS INTEGER)
+
+-- @text_fixed_start
+strftime('{format}{shown}', {text_seconds x={x}}-(({text_seconds x={x}}-{offset})%{width}+{width})%{width}, 'unixepoch')
+
+-- @text_hour_start
+(substr({x}, 1, 13)||':00:00{shown}')
+
+-- @text_day_start
+(substr({x}, 1, 10)||'{midnight}{shown}')
+
+-- @text_lo
+substr({p}, 1, {length})
+
+-- @text_fixed_hi
+coalesce(strftime('{format}', {text_seconds x={p}}+{width}, 'unixepoch'), '~')
+
+-- @text_months_start
+(SELECT printf('%04d-%02d-01', m/12, m%12+1)||'{midnight}{shown}'
+ FROM (SELECT m-((m-{offset})%{width}+{width})%{width} AS m
+  FROM (SELECT CAST(substr({x}, 1, 4) AS INTEGER)*12+CAST(substr({x}, 6, 2) AS INTEGER)-1 AS m)))
+
+-- @text_months_hi
+coalesce(strftime('{format}', substr({p}, 1, {length}), '+{width} months'), '~')
+
+-- @text_bounds_start
+strftime('{format}{shown}', (SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start<={text_seconds x={x}} ORDER BY start DESC LIMIT 1), 'unixepoch')
+
+-- @text_bounds_hi
+coalesce(strftime('{format}', (SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start>{text_seconds x={p}} ORDER BY start LIMIT 1), 'unixepoch'), '~')
+
+-- A time in any ISO spelling, as time_bucket reads it: fractions cut off, an offset turned into UTC with Z.
+
+-- @any_seconds
+CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETWEEN '0' AND '9'
+ THEN substr({x}, 1, 19)||ltrim(substr({x}, 21), '0123456789') ELSE {x} END) AS INTEGER)
+
+-- @any_format
+(CASE WHEN length({x})=10 THEN '%Y-%m-%d' ELSE CASE WHEN substr({x}, 11, 1)='T' THEN '%Y-%m-%dT%H:%M:%S' ELSE '%Y-%m-%d %H:%M:%S' END
+ ||'{fraction}'||CASE WHEN ltrim(substr({x}, 17), '0123456789:. ')<>'' THEN 'Z' ELSE '' END END)
+
+-- @any_start
+(CASE WHEN typeof({x}) IN ('integer', 'real') THEN {number_start x={x}}
+ WHEN typeof({x})='text' AND {x} GLOB '[0-9][0-9][0-9][0-9]-*' THEN strftime({any_format x={x}}, {any_bucket x={x}}, 'unixepoch') END)
+
+-- @any_fixed_bucket
+({any_seconds x={x}}-(({any_seconds x={x}}-{offset})%{width}+{width})%{width})
+
+-- @any_months_bucket
+(SELECT CAST(strftime('%s', printf('%04d-%02d-01', m/12, m%12+1)) AS INTEGER)
+ FROM (SELECT m-((m-{offset})%{width}+{width})%{width} AS m
+  FROM (SELECT CAST(strftime('%Y', s, 'unixepoch') AS INTEGER)*12+CAST(strftime('%m', s, 'unixepoch') AS INTEGER)-1 AS m
+   FROM (SELECT {any_seconds x={x}} AS s))))
+
+-- @any_bounds_bucket
+(SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start<={any_seconds x={x}} ORDER BY start DESC LIMIT 1)
+
+-- Is a text time in the one spelling of its track? Only then does the order of the text tell the order of time.
+
+-- @regular_date
+({x} IS date({x}))
+
+-- @regular_text
+(substr({x}, 1, 19) IS strftime('{format}', substr({x}, 1, 19)) AND typeof({x})='text' AND (substr({x}, 20)='{suffix}'
+ OR substr({x}, 20) GLOB '.[0-9]*{suffix}' AND substr({x}, 21, length({x})-20-length('{suffix}')) NOT GLOB '*[^0-9]*'))
+
+-- @unit_start_text
+{unit_start_ x={x}}
+
+-- @unit_hi_text
+{unit_hi_ p={p}}
+
+-- A call of time_bucket whose argument may be any expression in any spelling.
+
+-- @start_alone
+{start x={x}}
+
+-- @any_call
+(SELECT {any_start x=almanac_time} FROM (SELECT {time} AS almanac_time))

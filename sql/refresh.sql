@@ -1,0 +1,260 @@
+-- Claim, compute, publish.
+
+-- Partitions that lost rows or got some since the tail last moved, then the tail itself.
+
+-- @end_of_m
+{hi p=({start x=m})}
+
+-- @tail_end
+SELECT t, lo, t>lo FROM (SELECT max({ends}) AS t FROM (SELECT max({time}) AS m FROM {source} WHERE {time}<{above_times}) WHERE m IS NOT NULL), {region} WHERE hi=x'ff'
+
+-- @region_any_time
+SELECT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff')
+
+-- @region_any
+SELECT EXISTS(SELECT 1 FROM {region})
+
+-- @tail
+SELECT lo FROM {region} WHERE hi=x'ff'
+
+-- @tail_dirty_stored
+INSERT INTO {dirty}(p1) SELECT DISTINCT {partition} FROM {stored} WHERE {partition}>=(SELECT coalesce({start x=t}, t) FROM (SELECT ?1 AS t)) ON CONFLICT DO UPDATE SET token=NULL
+
+-- @tail_move
+UPDATE {region} SET lo=?2 WHERE hi=x'ff'
+
+-- @tail_walk
+INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (WITH RECURSIVE walk(b) AS (
+  SELECT (SELECT {unit_start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>=?1 AND {time}<?2))
+  UNION ALL SELECT (SELECT {unit_start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>={unit_hi p=walk.b} AND {time}<?2)) FROM walk WHERE walk.b IS NOT NULL)
+ SELECT b FROM walk WHERE b IS NOT NULL) WHERE 1 ON CONFLICT DO NOTHING
+
+-- Every summary of a track gets its own list of what is dirty. A partition that somebody is computing now gets
+-- its token cleared: what they computed is from before this change.
+
+-- @fan_time
+INSERT INTO {dirty}(p1) SELECT DISTINCT {start x=lo} FROM {region} WHERE hi<>x'ff' ON CONFLICT DO UPDATE SET token=NULL
+
+-- @fan_key
+UPDATE {dirty} AS d SET token=NULL WHERE EXISTS(SELECT 1 FROM {region} r WHERE {region_dirty_matches});
+INSERT INTO {dirty}({dirty_columns}) SELECT DISTINCT {region_columns} FROM {region} r WHERE NOT EXISTS(SELECT 1 FROM {dirty} d WHERE {region_dirty_matches});
+
+-- @region_clear_time
+DELETE FROM {region} WHERE hi<>x'ff'
+
+-- @region_clear
+DELETE FROM {region}
+
+-- Everything of a summary is dirty: its list is made anew before the stored rows count again.
+
+-- @unfill
+UPDATE almanac_summary SET state=0, token=NULL WHERE id={id}
+
+-- @unfill_dirty
+UPDATE {dirty} SET token=NULL
+
+-- @take_filling
+UPDATE almanac_summary SET token={token}, state=0 WHERE id={id}
+
+-- @fill
+UPDATE almanac_summary SET state=1, token=NULL WHERE id={id}
+
+-- @list_create
+CREATE TEMP TABLE {list}({dirty_definitions}{list_unique});
+
+-- @list_drop
+DROP TABLE {list}
+
+-- @list_count
+SELECT count(*) FROM {list}
+
+-- @irregular_rows
+SELECT EXISTS(SELECT 1 FROM main.{source} WHERE {time} IS NOT NULL AND NOT {regular x={time}})
+
+-- @irregular_example
+SELECT {time} FROM main.{source} WHERE {time} IS NOT NULL AND NOT {regular x={time}} LIMIT 1
+
+-- @mark_irregular
+UPDATE almanac_track SET irregular=1 WHERE id={track}
+
+-- @list_time_walk
+INSERT INTO {list} SELECT b FROM (WITH RECURSIVE walk(b) AS (
+  SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM main.{source} WHERE {time}>={lowest} AND {time}<?1))
+  UNION ALL SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM main.{source} WHERE {time}>={hi p=walk.b} AND {time}<?1)) FROM walk WHERE walk.b IS NOT NULL)
+ SELECT b FROM walk WHERE b IS NOT NULL)
+
+-- @list_time_scan
+INSERT INTO {list} SELECT DISTINCT {start x={time}} FROM main.{source} WHERE {time}>={lowest} AND {time}<?1
+
+-- @list_time_stored
+INSERT INTO {list} SELECT DISTINCT {partition} FROM main.{stored} WHERE 1 ON CONFLICT DO NOTHING
+
+-- @list_key
+INSERT INTO {list} SELECT DISTINCT {q_keys} FROM main.{source} q
+
+-- @list_key_stored
+INSERT INTO {list} SELECT DISTINCT {partitions} FROM main.{stored} s WHERE NOT EXISTS(SELECT 1 FROM {list} l WHERE {list_stored_matches})
+
+-- @list_publish_time
+INSERT INTO {dirty}(p1) SELECT p1 FROM {list} WHERE rowid BETWEEN ?1 AND ?2 ON CONFLICT DO UPDATE SET token=NULL
+
+-- @list_publish_key
+INSERT INTO {dirty}({dirty_columns}) SELECT {dirty_columns} FROM {list} l WHERE rowid BETWEEN ?1 AND ?2 AND NOT EXISTS(SELECT 1 FROM {dirty} d WHERE {list_dirty_matches})
+
+-- @claim
+UPDATE {dirty} SET token=?1 WHERE {dirty_row} IN (SELECT {dirty_row} FROM {dirty} ORDER BY {dirty_order} LIMIT ?2)
+
+-- @claim_read
+INSERT INTO {claimed}({dirty_columns}) SELECT {dirty_columns} FROM main.{dirty} WHERE token=?1 ORDER BY {dirty_order}
+
+-- @claimed_ranges
+UPDATE {claimed} SET lo={lo p=p1}, hi={hi p=p1}
+
+-- @part_time_search
+CREATE TEMP VIEW {part}(almanac_bucket, {source_names}) AS SELECT CAST(d.p1 AS {partition_cast}), {source_columns}
+ FROM {claimed} d CROSS JOIN main.{source} q ON q.{time}>=d.lo AND q.{time}<d.hi
+
+-- @part_time_scan
+CREATE TEMP VIEW {part}(almanac_bucket, {source_names}) AS SELECT CAST(d.p1 AS {partition_cast}), {source_columns}
+ FROM main.{source} q CROSS JOIN {claimed} d ON d.p1={start x=q.{time}} WHERE q.{time}<{above_times}
+
+-- @part_key_search
+CREATE TEMP VIEW {part}({source_names}) AS SELECT {source_columns} FROM {claimed} d CROSS JOIN main.{source} q ON {claimed_matches}
+
+-- @part_key_scan
+CREATE TEMP VIEW {part}({source_names}) AS SELECT {source_columns} FROM main.{source} q CROSS JOIN {claimed} d ON {claimed_matches}
+
+-- @compute
+INSERT INTO {rows} SELECT {computed} FROM (WITH {source} AS (SELECT * FROM {part}), almanac_result({result_names}) AS (
+{select}
+) SELECT * FROM almanac_result) AS almanac_computed
+
+-- @compute_whole
+INSERT INTO {rows} SELECT {computed} FROM (WITH almanac_result({result_names}) AS (
+{select}
+) SELECT * FROM almanac_result) AS almanac_computed
+
+-- Only the partitions whose token is still ours: of the others, somebody has changed rows since.
+
+-- @publish_lost
+DELETE FROM temp.{claimed} AS m WHERE NOT EXISTS(SELECT 1 FROM main.{dirty} d WHERE d.token=?1 AND {claimed_dirty_matches})
+
+-- @publish_delete
+DELETE FROM main.{stored} WHERE rowid IN (SELECT s.rowid FROM temp.{claimed} m CROSS JOIN main.{stored} s ON {claimed_stored_matches})
+
+-- @publish_insert_all
+INSERT INTO main.{stored} SELECT * FROM temp.{rows}
+
+-- @publish_insert
+INSERT INTO main.{stored} SELECT r.* FROM temp.{rows} r WHERE EXISTS(SELECT 1 FROM temp.{claimed} m WHERE {claimed_rows_matches})
+
+-- @publish_clean
+DELETE FROM main.{dirty} WHERE token=?1
+
+-- @publish_version
+UPDATE almanac_summary SET stored_version=stored_version+1, refreshed_at=CAST(strftime('%s', 'now') AS INTEGER), last_error=NULL WHERE id={id}
+
+-- A whole summary is written beside its old generation, one row makes the new one count, then the old one goes.
+
+-- @next_generation
+SELECT 1+max(generation, coalesce((SELECT max(almanac_generation) FROM {stored}), 0)) FROM almanac_summary WHERE id={id}
+
+-- @whole_insert
+INSERT INTO main.{stored} SELECT * FROM temp.{rows} WHERE rowid BETWEEN ?1 AND ?2
+
+-- @whole_flip
+UPDATE almanac_summary SET generation={generation}, state=1, token=NULL WHERE id={id} AND token={token}
+
+-- @stored_last
+SELECT coalesce(max(rowid), 0) FROM {stored}
+
+-- @whole_delete
+DELETE FROM main.{stored} WHERE rowid BETWEEN ?1 AND ?2 AND almanac_generation<>(SELECT generation FROM almanac_summary WHERE id={id})
+
+-- Temporary tables of a refresh. Their names are random: a temporary table hides others of its name.
+
+-- @rows_create
+CREATE TEMP TABLE {rows} AS SELECT * FROM main.{stored} WHERE 0
+
+-- @rows_drop
+DROP TABLE IF EXISTS temp.{rows}
+
+-- @rows_count
+SELECT count(*) FROM temp.{rows}
+
+-- @claimed_create_time
+CREATE TEMP TABLE {claimed}(p1 {partition_type} PRIMARY KEY, lo, hi)
+
+-- @claimed_create_key
+CREATE TEMP TABLE {claimed}({dirty_definitions});
+CREATE INDEX temp.{claimed}_p ON {claimed}({dirty_columns})
+
+-- @claimed_drop
+DROP TABLE temp.{claimed}
+
+-- @claimed_clear
+DELETE FROM temp.{claimed};
+DELETE FROM temp.{rows};
+
+-- @claimed_count
+SELECT count(*) FROM temp.{claimed}
+
+-- @part_drop
+DROP VIEW IF EXISTS temp.{part};
+DROP TABLE IF EXISTS temp.{claimed};
+DROP TABLE IF EXISTS temp.{each};
+DROP TABLE IF EXISTS temp.{rows}_all;
+
+-- Partitions one by one, where the result doesn't tell whose a row is.
+
+-- @each_create
+CREATE TEMP TABLE {each} AS SELECT * FROM temp.{claimed};
+
+-- @each_take
+DELETE FROM temp.{claimed};
+INSERT INTO temp.{claimed} SELECT * FROM temp.{each} WHERE rowid={i};
+
+-- @each_drop
+DELETE FROM temp.{claimed};
+INSERT INTO temp.{claimed} SELECT * FROM temp.{each};
+DROP TABLE temp.{each};
+
+-- @q_keys_text
+{keys}
+
+-- @keys_alone
+{key_names}
+
+-- @plan_time
+EXPLAIN QUERY PLAN SELECT {source_columns} FROM temp.{claimed} d CROSS JOIN main.{source} q ON q.{time}>=d.lo AND q.{time}<d.hi
+
+-- @plan_key
+EXPLAIN QUERY PLAN SELECT {source_columns} FROM temp.{claimed} d CROSS JOIN main.{source} q ON {claimed_matches}
+
+-- Is a definition the sum of its partitions? The newest three tell.
+
+-- @prove_list_time
+INSERT INTO temp.{claimed}(p1) SELECT b FROM (WITH RECURSIVE walk(b, n) AS (
+  SELECT (SELECT {start x=m} FROM (SELECT max({time}) AS m FROM main.{source} WHERE {time}>={lowest} AND {time}<{above_times})), 1
+  UNION ALL SELECT (SELECT {start x=m} FROM (SELECT max({time}) AS m FROM main.{source} WHERE {time}>={lowest} AND {time}<{lo p=walk.b})), n+1 FROM walk WHERE walk.b IS NOT NULL AND n<3)
+ SELECT b FROM walk WHERE b IS NOT NULL) WHERE 1 ON CONFLICT DO NOTHING
+
+-- @prove_list_key
+INSERT INTO temp.{claimed} SELECT DISTINCT {q_keys} FROM main.{source} q LIMIT 3
+
+-- @prove_keep
+CREATE TEMP TABLE {rows}_all AS SELECT * FROM temp.{rows};
+DELETE FROM temp.{rows};
+
+-- @prove_foreign
+SELECT count(*) FROM temp.{rows} r WHERE NOT EXISTS(SELECT 1 FROM temp.{each} m WHERE m.rowid<={i} AND {claimed_rows_matches})
+
+-- @prove_differs
+SELECT EXISTS(SELECT *, count(*) FROM (SELECT {comparable} FROM temp.{rows}) GROUP BY {comparable_columns} EXCEPT SELECT *, count(*) FROM (SELECT {comparable} FROM temp.{rows}_all) GROUP BY {comparable_columns})
+ OR (SELECT count(*) FROM temp.{rows})<>(SELECT count(*) FROM temp.{rows}_all)
+
+-- @dirty_any
+SELECT EXISTS(SELECT 1 FROM {dirty})
+
+-- @dirty_count
+SELECT count(*) FROM {dirty}

@@ -1,0 +1,152 @@
+-- What a summary leaves in the database: its stored rows, its list of dirty partitions, and its view.
+
+-- @dirty_create_time
+CREATE TABLE {dirty}(p1 {partition_type} NOT NULL, token INTEGER, PRIMARY KEY(p1)) WITHOUT ROWID;
+
+-- @dirty_create_key
+CREATE TABLE {dirty}({dirty_definitions}, token INTEGER);
+CREATE INDEX {dirty}_p ON {dirty}({dirty_columns});
+
+-- @stored_create
+CREATE TABLE {stored}({stored_definitions});
+
+-- The triggers and unique indexes that capture relies on: dropped with a rebuilt table, without a word.
+
+-- @captured
+((SELECT sum(CASE type WHEN 'trigger' THEN 1 ELSE 1000 END) FROM sqlite_master WHERE tbl_name={source_text} AND (type='trigger' AND name IN ({trigger_names}) OR type='index' AND (sql IS NULL OR sql LIKE 'CREATE UNIQUE%') AND name NOT IN ({index_names})))={trigger_count})
+
+-- @filled
+(SELECT state FROM almanac_summary WHERE id={id})
+
+-- Until a definition is proven to be the sum of its partitions, stored rows count only when nothing at all changed.
+
+-- @proven_time
+(SELECT proven OR NOT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff') AND NOT EXISTS(SELECT 1 FROM {dirty}) AND coalesce((SELECT max({time})<(SELECT lo FROM {region} WHERE hi=x'ff') FROM {source} WHERE {time}<{above_times}), 1) FROM almanac_summary WHERE id={id})
+
+-- @proven_key
+(SELECT proven OR NOT EXISTS(SELECT 1 FROM {region}) AND NOT EXISTS(SELECT 1 FROM {dirty}) FROM almanac_summary WHERE id={id})
+
+-- @within_limits
+coalesce((SELECT min({time})>={lowest_time} FROM {source}), 1) AND coalesce((SELECT max({time})<{highest_time} FROM {source} WHERE {time}<{above_times}), 1)
+
+-- @regular_track
+NOT (SELECT irregular FROM almanac_track WHERE id={track})
+
+-- @unchanged
+NOT EXISTS(SELECT 1 FROM {region})
+
+-- @tail_start
+(SELECT coalesce({start x=lo}, lo) FROM {region} WHERE hi=x'ff')
+
+-- @tail_lo
+(SELECT coalesce({lo p=p}, p) FROM (SELECT coalesce({start x=lo}, lo) AS p FROM {region} WHERE hi=x'ff'))
+
+-- @tail_lo_number
+{tail_start}
+
+-- @changed_time
+CREATE VIEW {changed}(almanac_bucket, {source_names}) AS SELECT CAST(d.p AS {partition_cast}), {source_columns} FROM (
+ SELECT {start x=lo} AS p FROM {region} WHERE hi<>x'ff' AND {ok}
+ UNION SELECT p1 FROM {dirty} WHERE {ok}
+ UNION SELECT b FROM (WITH RECURSIVE walk(b) AS (
+   SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>={tail_lo} AND {time}<{above_times})) WHERE {ok}
+   UNION ALL SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>={hi p=walk.b} AND {time}<{above_times})) FROM walk WHERE walk.b IS NOT NULL)
+  SELECT b FROM walk WHERE b IS NOT NULL)) d
+ CROSS JOIN {source} q ON likelihood(q.{time}>={lo p=d.p}, 0.000001) AND likelihood(q.{time}<{hi p=d.p}, 0.000001);
+
+-- What has no place on the time axis (other types, NULL), and everything when the stored rows can't be trusted.
+
+-- @other_time
+CREATE VIEW {other}(almanac_bucket, {source_names}) AS
+SELECT CAST({any x=q.{time}} AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time}>=CASE WHEN {ok} THEN {above_times} ELSE -9e999 END, 0.000001)
+UNION ALL SELECT CAST(NULL AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time} IS NULL, 0.000001);
+
+-- @number_any
+CASE WHEN {x}<'' THEN {start x={x}} END
+
+-- @text_any
+{any_start x={x}}
+
+-- @view_time
+CREATE {temp}VIEW {name}({result_names}) AS
+SELECT {stored_columns} FROM {stored}
+ WHERE {partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION ALL SELECT p1 FROM {dirty}) AND +{partition}<{tail_start} AND {ok}
+UNION ALL SELECT {computed_columns} FROM (WITH {source} AS (SELECT * FROM {changed}), almanac_result({result_names}) AS (
+{select}
+) SELECT * FROM almanac_result)
+UNION ALL SELECT {computed_columns} FROM (WITH {source} AS (SELECT * FROM {other}), almanac_result({result_names}) AS (
+{select}
+) SELECT * FROM almanac_result);
+
+-- @changed_key
+CREATE VIEW {changed}({source_names}) AS
+SELECT {source_columns} FROM (SELECT {region_columns} FROM {region} WHERE {ok} UNION SELECT {dirty_columns} FROM {dirty} WHERE {ok}) d
+ CROSS JOIN {source} q ON {changed_matches}
+UNION ALL SELECT {source_columns} FROM {source} q WHERE NOT {ok};
+
+-- @view_key
+CREATE {temp}VIEW {name}({result_names}) AS
+SELECT {stored_columns} FROM {stored} s
+ WHERE NOT EXISTS(SELECT 1 FROM {region} r WHERE {stored_region_matches}) AND NOT EXISTS(SELECT 1 FROM {dirty} d WHERE {stored_dirty_matches}) AND {ok}
+UNION ALL SELECT {computed_columns} FROM (WITH {source} AS (SELECT * FROM {changed}), almanac_result({result_names}) AS (
+{select}
+) SELECT * FROM almanac_result);
+
+-- CROSS JOIN with a row that may not be there, because a plain WHERE would run the query all the same.
+
+-- @view_whole
+CREATE {temp}VIEW {name}({result_names}) AS
+SELECT {stored_columns} FROM {stored} WHERE almanac_generation=(SELECT generation FROM almanac_summary WHERE id={id}) AND {ok}
+UNION ALL SELECT {computed_columns} FROM (SELECT 1 AS almanac_one WHERE NOT ({ok})) CROSS JOIN (WITH almanac_result({result_names}) AS (
+{select}
+) SELECT * FROM almanac_result);
+
+-- A definition that calls the extension's functions: its rows as of the last refresh.
+
+-- @view_stored
+CREATE {temp}VIEW {name}({result_names}) AS SELECT {stored_columns} FROM {stored}{of_generation_};
+
+-- @of_generation
+ WHERE almanac_generation=(SELECT generation FROM almanac_summary WHERE id={id})
+
+-- To see that a SELECT works over a part, and what its columns are: nothing is read.
+
+-- @check_part_time
+CREATE TEMP TABLE {list}(p);
+CREATE TEMP VIEW {part}(almanac_bucket, {source_names}) AS SELECT d.p, {source_columns} FROM {list} d CROSS JOIN main.{source} q;
+
+-- @check_part_key
+CREATE TEMP TABLE {list}(p);
+CREATE TEMP VIEW {part}({source_names}) AS SELECT {source_columns} FROM {list} d CROSS JOIN main.{source} q;
+
+-- @check_select
+WITH {source} AS (SELECT * FROM {part}), almanac_result AS (
+{select}
+) SELECT * FROM almanac_result
+
+-- @check_drop
+DROP VIEW temp.{part};
+DROP TABLE temp.{list};
+
+-- @captured_table
+((SELECT count(*) FROM sqlite_master WHERE tbl_name={source_text} AND type='trigger' AND name IN ({trigger_names}))={trigger_count})
+
+-- @partition_column
+{partition}
+
+-- @stored_index
+CREATE INDEX almanac_stored_{id}_{suffix} ON {stored}({columns})
+
+-- @stored_index_partition
+CREATE INDEX almanac_stored_{id}_p ON {stored}({partitions})
+
+-- @declare_whole
+DROP TABLE {stored};
+DROP TABLE {dirty};
+UPDATE almanac_summary SET kind='whole', source=NULL, proven=0 WHERE id={id};
+
+-- @drop_summary
+DROP TABLE IF EXISTS {stored};
+DROP TABLE IF EXISTS {dirty};
+DELETE FROM almanac_depends WHERE summary={id};
+DELETE FROM almanac_summary WHERE id={id};

@@ -1,0 +1,134 @@
+/* almanac apply: runs definitions files as one transaction, then the refreshes that they ask for. */
+#include "tool/engine/claim.h"
+#include "tool/engine/declare.h"
+#include "tool/engine/refresher.h"
+#include "tool/notices.h"
+#include "tool/refresh.h"
+#include "tool/talk.h"
+#include "tool/verb.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static char *read_file(struct engine *engine, const char *path) {
+  FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
+  if (!file) {
+    engine_fail(engine, CODE_FAILED, "%s: %s", path, strerror(errno));
+    return 0;
+  }
+  sqlite3_str *text = sqlite3_str_new(engine->db);
+  char buffer[4096];
+  size_t n;
+  while ((n = fread(buffer, 1, sizeof buffer, file)) > 0) sqlite3_str_append(text, buffer, (int)n);
+  if (ferror(file)) engine_fail(engine, CODE_FAILED, "%s: %s", path, strerror(errno));
+  if (file != stdin) fclose(file);
+  return engine_finish(engine, text);
+}
+
+static bool run_create(struct engine *engine, struct catalog *catalog, const struct definitions *file,
+                       const struct statement *statement) {
+  const struct settings *settings = engine->settings;
+  struct summary *existing = catalog_find(catalog, statement->name), *created = 0;
+  if (existing && declare_same(engine, existing->definition, statement->text) && !existing->broken)
+    return true;
+  if (existing) {
+    talk_notice(settings, "%s: its definition has changed: it is rebuilt", existing->name);
+    if (!declare_drop(engine, catalog, existing)) return false;
+  }
+  if (!declare_create(engine, catalog, file, statement, &created)) return false;
+  notices_of_summary(engine, created);
+  return engine_ok(engine);
+}
+
+static bool run_drop(struct engine *engine, struct catalog *catalog, const struct definitions *file,
+                     const struct statement *statement) {
+  struct summary *existing = catalog_find(catalog, statement->name);
+  if (existing) return declare_drop(engine, catalog, existing);
+  if (statement->if_exists) return true;
+  return engine_fail(engine, CODE_FAILED,
+                     "%s:%d:%d: there is no summary %s (DROP MATERIALIZED VIEW IF EXISTS says nothing)",
+                     file->file, statement->line, statement->column, statement->name);
+}
+
+static bool run_sql(struct engine *engine, const struct definitions *file,
+                    const struct statement *statement) {
+  if (engine_exec(engine, statement->text)) return true;
+  int code;
+  char *error = engine_recover(engine, &code);
+  engine_fail(engine, code, "%s:%d:%d: %s", file->file, statement->line, statement->column,
+              error ? error : "out of memory");
+  sqlite3_free(error);
+  return false;
+}
+
+static bool run_file(struct engine *engine, struct catalog *catalog, const struct definitions *file) {
+  for (size_t i = 0; i < file->n && engine_ok(engine); i++) {
+    const struct statement *statement = &file->statements[i];
+    if (statement->type == STATEMENT_SQL) run_sql(engine, file, statement);
+    if (statement->type == STATEMENT_CREATE) run_create(engine, catalog, file, statement);
+    if (statement->type == STATEMENT_DROP) run_drop(engine, catalog, file, statement);
+  }
+  return engine_ok(engine);
+}
+
+/* REFRESH names that no summary has are found before anything is committed. */
+static bool check_refreshes(struct engine *engine, const struct catalog *catalog,
+                            const struct definitions *file) {
+  for (size_t i = 0; i < file->n; i++) {
+    const struct statement *statement = &file->statements[i];
+    if (statement->type == STATEMENT_REFRESH && !catalog_find(catalog, statement->name))
+      return engine_fail(engine, CODE_FAILED, "%s:%d:%d: there is no summary %s", file->file, statement->line,
+                         statement->column, statement->name);
+  }
+  return true;
+}
+
+static bool in_transaction(struct engine *engine, struct catalog *catalog, struct definitions *files,
+                           int n_files) {
+  if (!engine_begin(engine) || !catalog_create(engine)) return false;
+  if (catalog_is_paused(engine))
+    return engine_fail(engine, CODE_FAILED, "%s is paused; run almanac resume first",
+                       engine->settings->database);
+  if (!catalog_load(engine, catalog)) return false;
+  for (int i = 0; i < n_files; i++)
+    if (!run_file(engine, catalog, &files[i])) return false;
+  for (int i = 0; i < n_files; i++)
+    if (!check_refreshes(engine, catalog, &files[i])) return false;
+  return declare_arm(engine, catalog);
+}
+
+/* Exit code of the REFRESH statements: some failed, or all went well. */
+static int refresh_asked(struct engine *engine, struct catalog *catalog, struct definitions *files,
+                         int n_files) {
+  int code = CODE_DONE;
+  for (int i = 0; i < n_files; i++)
+    for (size_t k = 0; k < files[i].n && !engine_stopping(engine); k++) {
+      const struct statement *statement = &files[i].statements[k];
+      if (statement->type == STATEMENT_REFRESH &&
+          !refresh_one(engine, catalog, catalog_find(catalog, statement->name)))
+        code = CODE_SOME_FAILED;
+    }
+  return engine_interrupted() ? CODE_INTERRUPTED : code;
+}
+
+int verb_apply(struct engine *engine) {
+  const struct settings *settings = engine->settings;
+  struct catalog catalog = {0};
+  struct definitions *files = engine_alloc(engine, (size_t)settings->n_operands * sizeof *files);
+  for (int i = 0; i < settings->n_operands && engine_ok(engine); i++) {
+    char *text = read_file(engine, settings->operands[i]);
+    if (text) definitions_read(engine, settings->operands[i], text, &files[i]);
+  }
+  int code = CODE_DONE;
+  engine->echo = settings->dry_run;
+  bool good = in_transaction(engine, &catalog, files, settings->n_operands);
+  engine->echo = false;
+  if (good && !settings->dry_run)
+    engine_commit(engine);
+  else
+    engine_rollback(engine);
+  if (engine_ok(engine) && !settings->dry_run)
+    code = refresh_asked(engine, &catalog, files, settings->n_operands);
+  for (int i = 0; files && i < settings->n_operands; i++) definitions_free(&files[i]);
+  return code;
+}

@@ -1,0 +1,32 @@
+/* almanac drop: removes summaries, with --all every trace of Almanac. */
+#include "tool/engine/declare.h"
+#include "tool/verb.h"
+
+static bool drop_named(struct engine *engine, struct catalog *catalog) {
+  const struct settings *settings = engine->settings;
+  for (int i = 0; i < settings->n_operands && engine_ok(engine); i++) {
+    struct summary *summary = catalog_find(catalog, settings->operands[i]);
+    if (!summary)
+      return engine_fail(engine, CODE_FAILED, "there is no summary %s (almanac status %s lists them)",
+                         settings->operands[i], settings->database);
+    declare_drop(engine, catalog, summary);
+  }
+  while (settings->all && catalog->n > 0 && engine_ok(engine))
+    declare_drop(engine, catalog, catalog->summaries[0]);
+  return engine_ok(engine);
+}
+
+int verb_drop(struct engine *engine) {
+  struct catalog catalog;
+  if (!catalog_require(engine) || !engine_begin(engine)) return CODE_FAILED;
+  engine->echo = engine->settings->dry_run;
+  if (catalog_load(engine, &catalog) && drop_named(engine, &catalog) && declare_arm(engine, &catalog) &&
+      catalog.n == 0)
+    declare_remove_catalog(engine);
+  engine->echo = false;
+  if (engine_ok(engine) && !engine->settings->dry_run)
+    engine_commit(engine);
+  else
+    engine_rollback(engine);
+  return engine->code;
+}

@@ -1,0 +1,315 @@
+#include "tool/engine/capture.h"
+#include <string.h>
+
+/* ----------------------------------------------------------------------------------------------- tracks */
+
+static int64_t find_track(struct engine *engine, const char *source, const char *kind,
+                          const char *expression) {
+  return engine_int(
+      engine,
+      engine_printf(engine, "SELECT id FROM almanac_track WHERE source=%Q AND kind=%Q AND expression=%Q",
+                    source, kind, expression));
+}
+
+static int64_t add_track(struct engine *engine, const char *source, const char *kind, const char *expression,
+                         const char *shape, int64_t unit, int64_t unit_offset) {
+  engine_exec(engine,
+              engine_printf(engine,
+                            "INSERT INTO almanac_track(source, kind, expression, shape, unit, unit_offset) "
+                            "VALUES(%Q,%Q,%Q,%Q,%lld,%lld)",
+                            source, kind, expression, shape, (long long)unit, (long long)unit_offset));
+  return sqlite3_last_insert_rowid(engine->db);
+}
+
+int64_t capture_table_track(struct engine *engine, const char *table) {
+  return find_track(engine, table, "whole", "");
+}
+
+static bool join_table(struct engine *engine, const struct summary *summary, const char *table) {
+  int64_t track = capture_table_track(engine, table);
+  if (!track) {
+    track = add_track(engine, table, "whole", "", "", 0, 0);
+    const struct sql_variable *v =
+        sql_literal(engine, 0, "region", engine_printf(engine, "almanac_region_%lld", (long long)track));
+    sql_run(engine, "region_create_whole", v);
+  }
+  return engine_exec(engine, engine_printf(engine, "INSERT INTO almanac_depends VALUES(%lld,%lld)",
+                                           (long long)summary->id, (long long)track));
+}
+
+static int64_t gcd(int64_t a, int64_t b) {
+  while (b) {
+    int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a < 0 ? -a : a;
+}
+
+/* What the track is named by: the time column, or the key expressions. */
+static char *track_expression(struct engine *engine, const struct summary *s) {
+  if (s->kind == KIND_TIME) return s->time;
+  sqlite3_str *text = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_partition; i++) sqlite3_str_appendf(text, "%s%s", i ? ", " : "", s->keys[i]);
+  return engine_finish(engine, text);
+}
+
+static bool create_region(struct engine *engine, const struct summary *s) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  if (s->kind == KIND_KEY) return sql_run(engine, "region_create_key", v);
+  /* The source's affinity and collation, so that times compare here as they do there. */
+  v = sql_literal(engine, v, "type", type_definition(engine, source_find(s->source, s->time), true));
+  return sql_run(engine, "region_create_time", v);
+}
+
+static bool refine_unit(struct engine *engine, struct catalog *catalog, struct summary *s) {
+  int64_t unit = engine_int(
+      engine, engine_printf(engine, "SELECT unit FROM almanac_track WHERE id=%lld", (long long)s->track));
+  int64_t offset =
+      engine_int(engine, engine_printf(engine, "SELECT unit_offset FROM almanac_track WHERE id=%lld",
+                                       (long long)s->track));
+  int64_t finer = gcd(gcd(unit, s->grain.unit), offset - s->grain.unit_offset);
+  s->unit = finer;
+  s->unit_offset = offset % finer;
+  for (size_t i = 0; i < catalog->n; i++) {
+    if (catalog->summaries[i]->track != s->track) continue;
+    catalog->summaries[i]->unit = s->unit;
+    catalog->summaries[i]->unit_offset = s->unit_offset;
+  }
+  return engine_exec(
+      engine, engine_printf(engine, "UPDATE almanac_track SET unit=%lld, unit_offset=%lld WHERE id=%lld",
+                            (long long)s->unit, (long long)s->unit_offset, (long long)s->track));
+}
+
+bool capture_join(struct engine *engine, struct catalog *catalog, struct summary *s) {
+  for (size_t i = 0; i < s->n_tables; i++)
+    if (!join_table(engine, s, s->tables[i])) return false;
+  if (s->kind == KIND_WHOLE) return true;
+  char *expression = track_expression(engine, s);
+  const char *kind = summary_kind_name(s->kind);
+  s->track = find_track(engine, s->source->name, kind, expression);
+  bool found = s->track != 0;
+  if (!found) {
+    char *shape = s->kind == KIND_TIME ? time_shape_text(engine, &s->shape) : "";
+    s->track =
+        add_track(engine, s->source->name, kind, expression, shape, s->grain.unit, s->grain.unit_offset);
+    s->unit = s->grain.unit;
+    s->unit_offset = s->grain.unit_offset;
+    create_region(engine, s);
+  } else if (s->kind == KIND_TIME)
+    refine_unit(engine, catalog, s);
+  return engine_ok(engine) && catalog_set_track(engine, s);
+}
+
+/* --------------------------------------------------------------------------------------------- triggers */
+
+static char *trigger_prefix(struct engine *engine, int64_t track) {
+  return engine_printf(engine, "almanac_%lld", (long long)track);
+}
+
+/* The columns whose change moves a row between or within partitions: ` OF a, b, rowid, ...`; nothing where
+   generated columns hide what depends on what. */
+static char *of_list(struct engine *engine, const struct catalog *catalog, const struct summary *any) {
+  const struct source *source = any->source;
+  if (source->has_generated) return "";
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t c = 0; c < source->n_columns; c++) {
+    const char *name = source->columns[c].name;
+    bool used = any->kind == KIND_KEY; /* key expressions may use any column */
+    for (size_t i = 0; i < catalog->n && !used; i++) {
+      const struct summary *s = catalog->summaries[i];
+      for (size_t k = 0; s->track == any->track && !s->broken && k < s->n_source_columns; k++)
+        used |= strcmp(s->source_columns[k], name) == 0;
+    }
+    for (size_t i = 0; i < source->n_uniques && !used; i++)
+      for (size_t k = 0; k < source->uniques[i].n_columns; k++)
+        used |= strcmp(source->uniques[i].columns[k], name) == 0;
+    if (used) sqlite3_str_appendf(out, "%s\"%w\"", sqlite3_str_length(out) ? ", " : " OF ", name);
+  }
+  if (!source->without_rowid)
+    sqlite3_str_appendf(out, "%srowid, _rowid_, oid", sqlite3_str_length(out) ? ", " : " OF ");
+  return engine_finish(engine, out);
+}
+
+/* `q.a=NEW.a AND ...` or `NEW.a IS NOT OLD.a OR ...` over the columns of a unique constraint. */
+static char *over_columns(struct engine *engine, const struct source_unique *unique, const char *left,
+                          const char *operator, const char * right, const char *separator) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < unique->n_columns; i++)
+    sqlite3_str_appendf(out, "%s%s.\"%w\"%s%s.\"%w\"", i ? separator : "", left, unique->columns[i], operator,
+                        right, unique->columns[i]);
+  return engine_finish(engine, out);
+}
+
+/* Guards against REPLACE: for each unique constraint, the rows in the way are marked before they go. */
+static bool create_guards(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  sqlite3_str *insert_guards = sqlite3_str_new(engine->db), *update_guards = sqlite3_str_new(engine->db),
+              *marks = sqlite3_str_new(engine->db), *of = sqlite3_str_new(engine->db);
+  const char *mark = s->kind == KIND_TIME ? "conflict_mark_time" : "conflict_mark_key";
+  for (size_t i = 0; i < s->source->n_uniques; i++) {
+    const struct source_unique *unique = &s->source->uniques[i];
+    const struct sql_variable *each =
+        sql_literal(engine, v, "conflict", over_columns(engine, unique, "q", "=", "NEW", " AND "));
+    char *exists = sql_text(engine, "conflict_exists", each);
+    sqlite3_str_appendf(insert_guards, "%s%s", i ? " OR " : "", exists);
+    sqlite3_str_appendf(update_guards, "%s(%s) AND %s", i ? " OR " : "",
+                        over_columns(engine, unique, "NEW", " IS NOT ", "OLD", " OR "), exists);
+    sqlite3_str_appendf(marks, "%s%s", i ? "\n" : "", sql_text(engine, mark, each));
+    for (size_t k = 0; k < unique->n_columns; k++)
+      sqlite3_str_appendf(of, "%s\"%w\"", sqlite3_str_length(of) ? ", " : " OF ", unique->columns[k]);
+  }
+  if (!s->source->without_rowid)
+    sqlite3_str_appendf(of, "%srowid, _rowid_, oid", sqlite3_str_length(of) ? ", " : " OF ");
+  v = sql_literal(engine, v, "marks", engine_finish(engine, marks));
+  char *columns = engine_finish(engine, of);
+  const struct sql_variable *inserts = sql_literal(engine, v, "guards", engine_finish(engine, insert_guards));
+  const struct sql_variable *updates = sql_literal(engine, v, "guards", engine_finish(engine, update_guards));
+  updates = sql_literal(engine, updates, "of", s->source->has_generated ? "" : columns);
+  return sql_run(engine, "trigger_before_insert", inserts) &&
+         sql_run(engine, "trigger_before_update", updates);
+}
+
+static bool arm_partitioned(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  v = sql_literal(engine, v, "trigger", trigger_prefix(engine, s->track));
+  v = sql_literal(engine, v, "of", of_list(engine, catalog, s));
+  if (s->kind == KIND_TIME) {
+    v = sql_template(engine, v, "new_uncovered", "{uncovered x=NEW.{time}}");
+    v = sql_template(engine, v, "old_uncovered", "{uncovered x=OLD.{time}}");
+    v = sql_template(engine, v, "q_uncovered", "{uncovered x=q.{time}}");
+    v = sql_template(engine, v, "q_regular", "{regular x=q.{time}}");
+    v = sql_template(engine, v, "mark_new", "{mark x=NEW.{time}}");
+    v = sql_template(engine, v, "mark_old", "{mark x=OLD.{time}}");
+  } else {
+    v = sql_template(engine, v, "new_uncovered", "{uncovered_key row=NEW}");
+    v = sql_template(engine, v, "old_uncovered", "{uncovered_key row=OLD}");
+    v = sql_template(engine, v, "q_uncovered", "{uncovered_key row=q}");
+    v = sql_template(engine, v, "q_keys", "{keys row=q}");
+    v = sql_template(engine, v, "mark_new", "{mark_key row=NEW}");
+    v = sql_template(engine, v, "mark_old", "{mark_key row=OLD}");
+  }
+  return sql_run(engine, "trigger_insert", v) && sql_run(engine, "trigger_delete", v) &&
+         sql_run(engine, "trigger_update", v) && create_guards(engine, s, v);
+}
+
+static bool arm_table(struct engine *engine, int64_t track, const char *table) {
+  static const char *const events[3][2] = {{"ins", "INSERT"}, {"del", "DELETE"}, {"upd", "UPDATE"}};
+  const struct sql_variable *v = sql_literal(engine, 0, "trigger", trigger_prefix(engine, track));
+  v = sql_literal(engine, v, "region", engine_printf(engine, "almanac_region_%lld", (long long)track));
+  v = sql_literal(engine, v, "source", quoted(engine, table));
+  for (size_t i = 0; i < 3; i++) {
+    const struct sql_variable *each = sql_literal(engine, v, "suffix", events[i][0]);
+    if (!sql_run(engine, "trigger_whole", sql_literal(engine, each, "event", events[i][1]))) return false;
+  }
+  return true;
+}
+
+static bool drop_triggers(struct engine *engine, int64_t track) {
+  static const char *const suffixes[] = {"ins", "del", "upd", "bins", "bupd"};
+  for (size_t i = 0; i < 5; i++)
+    if (!engine_exec(engine, engine_printf(engine, "DROP TRIGGER IF EXISTS almanac_%lld_%s", (long long)track,
+                                           suffixes[i])))
+      return false;
+  return true;
+}
+
+/* Runs `each` for every track: id, source, kind. */
+static bool for_tracks(struct engine *engine, const struct catalog *catalog,
+                       bool (*each)(struct engine *, const struct catalog *, int64_t, const char *,
+                                    const char *)) {
+  sqlite3_stmt *rows = engine_prepare(engine, "SELECT id, source, kind FROM almanac_track ORDER BY id");
+  struct track {
+    int64_t id;
+    char *source, *kind;
+  } *tracks = 0;
+  size_t n = 0;
+  while (engine_step(engine, rows)) {
+    tracks = engine_grow(engine, tracks, n, sizeof *tracks);
+    if (!tracks) break;
+    tracks[n++] = (struct track){sqlite3_column_int64(rows, 0), engine_column(engine, rows, 1),
+                                 engine_column(engine, rows, 2)};
+  }
+  engine_finalize(engine, rows);
+  for (size_t i = 0; i < n && engine_ok(engine); i++)
+    each(engine, catalog, tracks[i].id, tracks[i].source, tracks[i].kind);
+  return engine_ok(engine);
+}
+
+static bool arm_track(struct engine *engine, const struct catalog *catalog, int64_t track, const char *source,
+                      const char *kind) {
+  if (!drop_triggers(engine, track)) return false;
+  bool used =
+      engine_int(engine, engine_printf(engine,
+                                       "SELECT EXISTS(SELECT 1 FROM almanac_summary WHERE track=%lld) OR "
+                                       "EXISTS(SELECT 1 FROM almanac_depends WHERE track=%lld)",
+                                       (long long)track, (long long)track)) != 0;
+  if (!used) {
+    engine_exec(engine, engine_printf(engine, "DROP TABLE IF EXISTS almanac_region_%lld", (long long)track));
+    return engine_exec(engine,
+                       engine_printf(engine, "DELETE FROM almanac_track WHERE id=%lld", (long long)track));
+  }
+  if (source_object(engine, source, 0) != OBJECT_TABLE) return engine_ok(engine);
+  if (strcmp(kind, "whole") == 0) return arm_table(engine, track, source);
+  for (size_t i = 0; i < catalog->n; i++)
+    if (catalog->summaries[i]->track == track && !catalog->summaries[i]->broken)
+      return arm_partitioned(engine, catalog, catalog->summaries[i]);
+  return true;
+}
+
+static bool disarm_track(struct engine *engine, const struct catalog *catalog, int64_t track,
+                         const char *source, const char *kind) {
+  (void)catalog, (void)source, (void)kind;
+  return drop_triggers(engine, track);
+}
+
+bool capture_arm(struct engine *engine, struct catalog *catalog) {
+  return for_tracks(engine, catalog, arm_track);
+}
+
+bool capture_disarm(struct engine *engine) {
+  return for_tracks(engine, 0, disarm_track);
+}
+
+/* -------------------------------------------------------------------------------------------- condition */
+
+static char *captured(struct engine *engine, const struct sql_variable *v, int64_t track,
+                      const struct source *source, bool partitioned) {
+  sqlite3_str *indexes = sqlite3_str_new(engine->db), *triggers = sqlite3_str_new(engine->db);
+  static const char *const suffixes[] = {"ins", "del", "upd", "bins", "bupd"};
+  for (int i = 0; i < (partitioned ? 5 : 3); i++)
+    sqlite3_str_appendf(triggers, "%s'almanac_%lld_%s'", i ? "," : "", (long long)track, suffixes[i]);
+  sqlite3_str_appendall(indexes, "''");
+  for (size_t i = 0; i < source->n_uniques; i++)
+    if (source->uniques[i].index) sqlite3_str_appendf(indexes, ",%Q", source->uniques[i].index);
+  v = sql_literal(engine, v, "source_text", engine_printf(engine, "%Q", source->name));
+  v = sql_literal(engine, v, "trigger_names", engine_finish(engine, triggers));
+  v = sql_literal(engine, v, "trigger_count", partitioned ? "5" : "3");
+  v = sql_literal(engine, v, "index_names", engine_finish(engine, indexes));
+  return sql_text(engine, partitioned ? "captured" : "captured_table", v);
+}
+
+char *capture_intact(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  sqlite3_str_appendall(out, s->kind == KIND_WHOLE ? "1" : captured(engine, v, s->track, s->source, true));
+  for (size_t i = 0; i < s->n_tables; i++) {
+    struct source *table = source_read(engine, s->tables[i]);
+    if (table)
+      sqlite3_str_appendf(out, " AND %s",
+                          captured(engine, v, capture_table_track(engine, s->tables[i]), table, false));
+  }
+  return engine_finish(engine, out);
+}
+
+char *capture_condition(struct engine *engine, const struct summary *s,
+                        const struct sql_variable *variables) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  sqlite3_str_appendf(out, "%s AND ", capture_intact(engine, s, variables));
+  for (size_t i = 0; i < s->n_tables; i++) {
+    int64_t track = capture_table_track(engine, s->tables[i]);
+    const struct sql_variable *v = sql_literal(
+        engine, variables, "region", engine_printf(engine, "almanac_region_%lld", (long long)track));
+    sqlite3_str_appendf(out, "%s AND ", sql_text(engine, "unchanged", v));
+  }
+  sqlite3_str_appendall(out, sql_text(engine, "filled", variables));
+  return engine_finish(engine, out);
+}

@@ -1,0 +1,151 @@
+#include "tool/engine/catalog.h"
+#include "tool/engine/live_view.h"
+#include <string.h>
+
+enum { FORMAT = 1 }; /* of the tables; raised when an older tool could not keep them right */
+
+bool catalog_exists(struct engine *engine) {
+  if (source_object(engine, "almanac_setting", 0) != OBJECT_TABLE) return false;
+  int64_t format = engine_int(engine, "SELECT value FROM almanac_setting WHERE name='format'");
+  if (format > FORMAT)
+    return engine_fail(
+        engine, CODE_FAILED,
+        "%s was written by a newer almanac (format %lld, this one knows %d): install that version",
+        engine->settings->database, format, FORMAT);
+  return engine_ok(engine);
+}
+
+bool catalog_require(struct engine *engine) {
+  if (catalog_exists(engine)) return true;
+  return engine_fail(engine, CODE_FAILED, "%s has no summaries: declare some with almanac apply %s FILE.sql",
+                     engine->settings->database, engine->settings->database);
+}
+
+bool catalog_create(struct engine *engine) {
+  if (catalog_exists(engine) || !engine_ok(engine)) return engine_ok(engine);
+  return sql_run(engine, "catalog_create", 0);
+}
+
+bool catalog_is_paused(struct engine *engine) {
+  return engine_int(engine, "SELECT value FROM almanac_setting WHERE name='paused'") != 0;
+}
+
+/* The catalog's row on top of what the definition says. */
+static void read_row(struct engine *engine, sqlite3_stmt *row, struct summary *s) {
+  char *definition = engine_column(engine, row, 2), *shape = engine_column(engine, row, 7);
+  struct definitions definitions = {0};
+  const char *name = engine_column(engine, row, 1);
+  if (definitions_read(engine, name, definition ? definition : "", &definitions) && definitions.n == 1)
+    summary_derive(engine, &definitions, &definitions.statements[0], shape, s);
+  definitions_free(&definitions);
+  if (!engine_ok(engine)) {
+    char *error = engine_recover(engine, 0);
+    s->broken = engine_printf(engine, "%s", error ? error : "out of memory");
+    sqlite3_free(error);
+  }
+  s->id = sqlite3_column_int64(row, 0);
+  s->name = (char *)name;
+  s->definition = definition;
+  s->track = sqlite3_column_int64(row, 4);
+  s->state = sqlite3_column_int(row, 5);
+  s->proven = sqlite3_column_int(row, 6) != 0;
+  s->unit = sqlite3_column_int64(row, 8);
+  s->unit_offset = sqlite3_column_int64(row, 9);
+  const char *kind = (const char *)sqlite3_column_text(row, 3);
+  enum summary_kind declared = !kind || strcmp(kind, "whole") == 0 ? KIND_WHOLE
+                               : strcmp(kind, "time") == 0         ? KIND_TIME
+                                                                   : KIND_KEY;
+  if (!s->broken && s->kind != declared && declared == KIND_WHOLE) {
+    /* It was found not to be the sum of its partitions. */
+    summary_become_whole(engine, s, "it is not the sum of its partitions");
+  } else if (!s->broken && s->kind != declared)
+    s->broken = "the schema has changed since it was declared";
+  if (s->broken) s->kind = declared;
+}
+
+bool catalog_load(struct engine *engine, struct catalog *catalog) {
+  memset(catalog, 0, sizeof *catalog);
+  sqlite3_stmt *rows = engine_prepare(
+      engine,
+      "SELECT s.id, s.name, s.definition, s.kind, s.track, s.state, s.proven, t.shape, t.unit, t.unit_offset "
+      "FROM almanac_summary s LEFT JOIN almanac_track t ON t.id=s.track ORDER BY s.id");
+  while (engine_step(engine, rows)) {
+    struct summary *summary = engine_alloc(engine, sizeof *summary);
+    if (!summary) break;
+    read_row(engine, rows, summary);
+    catalog_append(engine, catalog, summary);
+  }
+  engine_finalize(engine, rows);
+  return engine_ok(engine);
+}
+
+struct summary *catalog_find(const struct catalog *catalog, const char *name) {
+  for (size_t i = 0; i < catalog->n; i++)
+    if (sqlite3_stricmp(catalog->summaries[i]->name, name) == 0) return catalog->summaries[i];
+  return 0;
+}
+
+bool catalog_append(struct engine *engine, struct catalog *catalog, struct summary *summary) {
+  catalog->summaries = engine_grow(engine, catalog->summaries, catalog->n, sizeof *catalog->summaries);
+  if (catalog->summaries) catalog->summaries[catalog->n++] = summary;
+  return engine_ok(engine);
+}
+
+void catalog_remove(struct catalog *catalog, const struct summary *summary) {
+  size_t kept = 0;
+  for (size_t i = 0; i < catalog->n; i++)
+    if (catalog->summaries[i] != summary) catalog->summaries[kept++] = catalog->summaries[i];
+  catalog->n = kept;
+}
+
+bool catalog_insert(struct engine *engine, struct summary *summary) {
+  sqlite3_stmt *insert = engine_prepare(
+      engine,
+      "INSERT INTO almanac_summary(name, definition, kind, exact, source, proven) VALUES(?1,?2,?3,?4,?5,?6)");
+  if (!insert) return false;
+  sqlite3_bind_text(insert, 1, summary->name, -1, SQLITE_TRANSIENT);
+  sqlite3_bind_text(insert, 2, summary->definition, -1, SQLITE_TRANSIENT);
+  sqlite3_bind_text(insert, 3, summary_kind_name(summary->kind), -1, SQLITE_TRANSIENT);
+  sqlite3_bind_text(insert, 4, summary->live ? "live" : "as of the last refresh", -1, SQLITE_TRANSIENT);
+  if (summary->source) sqlite3_bind_text(insert, 5, summary->source->name, -1, SQLITE_TRANSIENT);
+  sqlite3_bind_int(insert, 6, summary->proven);
+  engine_step(engine, insert);
+  engine_finalize(engine, insert);
+  summary->id = sqlite3_last_insert_rowid(engine->db);
+  return engine_ok(engine);
+}
+
+bool catalog_set_track(struct engine *engine, const struct summary *s) {
+  return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET track=%lld WHERE id=%lld",
+                                           (long long)s->track, (long long)s->id));
+}
+
+bool catalog_set_error(struct engine *engine, const struct summary *s, const char *error) {
+  char *value = error ? engine_printf(engine, "%Q", error) : "NULL";
+  return engine_exec(
+      engine,
+      engine_printf(engine, "UPDATE almanac_summary SET last_error=%s WHERE id=%lld AND last_error IS NOT %s",
+                    value, (long long)s->id, value));
+}
+
+bool catalog_status_view(struct engine *engine, const struct catalog *catalog) {
+  sqlite3_str *stored_to = sqlite3_str_new(engine->db), *dirty = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < catalog->n; i++) {
+    const struct summary *s = catalog->summaries[i];
+    if (s->broken) continue;
+    const struct sql_variable *v = live_view_variables(engine, s);
+    const char *section = s->kind == KIND_TIME  ? "dirty_time"
+                          : s->kind == KIND_KEY ? "dirty_key"
+                                                : "dirty_whole";
+    sqlite3_str_appendf(dirty, " WHEN %lld THEN %s", (long long)s->id, sql_text(engine, section, v));
+    if (s->kind == KIND_TIME)
+      sqlite3_str_appendf(stored_to, " WHEN %lld THEN %s", (long long)s->id,
+                          sql_text(engine, "stored_to", v));
+  }
+  /* CASE wants at least one branch. */
+  sqlite3_str_appendall(stored_to, " WHEN NULL THEN NULL");
+  sqlite3_str_appendall(dirty, " WHEN NULL THEN NULL");
+  const struct sql_variable *v = sql_literal(engine, 0, "stored_to", engine_finish(engine, stored_to));
+  v = sql_literal(engine, v, "dirty", engine_finish(engine, dirty));
+  return engine_exec(engine, "DROP VIEW IF EXISTS almanac_status") && sql_run(engine, "status_view", v);
+}

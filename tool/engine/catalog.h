@@ -1,0 +1,40 @@
+/* The tables named almanac_*: which summaries there are, and the facts about them that can't be derived. */
+#ifndef ALMANAC_CATALOG_H
+#define ALMANAC_CATALOG_H
+#include "tool/engine/summary.h"
+
+/* Every declared summary, in the order of declaration. */
+struct catalog {
+  struct summary **summaries;
+  size_t n;
+};
+
+/* Is there a catalog? Fails if a newer tool has made it. */
+bool catalog_exists(struct engine *engine);
+
+/* Fails with the remedy where there is none. */
+bool catalog_require(struct engine *engine);
+
+bool catalog_create(struct engine *engine);
+
+/* Loads and derives all summaries. One that can't be derived on today's schema has `broken` set, and its
+   kind, track and state only. */
+bool catalog_load(struct engine *engine, struct catalog *catalog);
+
+struct summary *catalog_find(const struct catalog *catalog, const char *name);
+
+/* Adds the summary's row, which gives it its id. Its track is set later by catalog_set_track. */
+bool catalog_insert(struct engine *engine, struct summary *summary);
+bool catalog_set_track(struct engine *engine, const struct summary *summary);
+bool catalog_append(struct engine *engine, struct catalog *catalog, struct summary *summary);
+void catalog_remove(struct catalog *catalog, const struct summary *summary);
+
+/* Keeps the error of a run, in a transaction of its own. */
+bool catalog_set_error(struct engine *engine, const struct summary *summary, const char *error);
+
+bool catalog_is_paused(struct engine *engine);
+
+/* Makes the view almanac_status anew. */
+bool catalog_status_view(struct engine *engine, const struct catalog *catalog);
+
+#endif

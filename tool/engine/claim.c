@@ -1,0 +1,215 @@
+#include "tool/engine/claim.h"
+#include "tool/engine/live_view.h"
+#include <string.h>
+
+enum { LIST_BATCH = 5000 }; /* partitions listed in one write transaction: some milliseconds */
+
+int64_t claim_token(void) {
+  int64_t token;
+  sqlite3_randomness(sizeof token, &token);
+  return token & INT64_MAX;
+}
+
+/* ------------------------------------------------------------------------------------------------ settle */
+
+/* Runs one statement with up to two values bound. */
+static bool run_bound(struct engine *engine, const char *sql, sqlite3_value *first, sqlite3_value *second) {
+  sqlite3_stmt *statement = engine_prepare(engine, sql);
+  if (statement && first) sqlite3_bind_value(statement, 1, first);
+  if (statement && second) sqlite3_bind_value(statement, 2, second);
+  engine_step(engine, statement);
+  engine_finalize(engine, statement);
+  return engine_ok(engine);
+}
+
+static bool is_initial(sqlite3_value *tail) {
+  if (sqlite3_value_type(tail) == SQLITE_TEXT) return sqlite3_value_bytes(tail) == 0;
+  return sqlite3_value_double(tail) < -1e300;
+}
+
+/* The tail goes from `old` to `new`: what was stored above the old one may have lost rows, and what lies
+   between the two is no longer found by walking. */
+static bool move_tail(struct engine *engine, const struct catalog *catalog, const struct summary *any,
+                      sqlite3_value *old, sqlite3_value *new) {
+  bool initial = is_initial(old);
+  for (size_t i = 0; i < catalog->n; i++) {
+    struct summary *s = catalog->summaries[i];
+    if (s->track != any->track || s->broken) continue;
+    if (initial) {
+      if (!claim_unfill(engine, s)) return false;
+    } else if (!run_bound(engine, sql_text(engine, "tail_dirty_stored", summary_variables(engine, s)), old,
+                          0))
+      return false;
+  }
+  const struct sql_variable *v = summary_variables(engine, any);
+  if (!run_bound(engine, sql_text(engine, "tail_move", v), old, new)) return false;
+  return initial || run_bound(engine, sql_text(engine, "tail_walk", v), old, new);
+}
+
+static bool settle_tail(struct engine *engine, const struct catalog *catalog, const struct summary *any) {
+  sqlite3_str *ends = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < catalog->n; i++) {
+    const struct summary *s = catalog->summaries[i];
+    if (s->track != any->track || s->broken) continue;
+    const struct sql_variable *v = summary_variables(engine, s);
+    sqlite3_str_appendf(ends, "%s%s", sqlite3_str_length(ends) ? ", " : "", sql_text(engine, "end_of_m", v));
+  }
+  const struct sql_variable *v = summary_variables(engine, any);
+  /* max() of one argument would be the aggregate. */
+  v = sql_literal(
+      engine, v, "ends",
+      engine_printf(engine, "%s, %s", engine_finish(engine, ends), sql_text(engine, "end_of_m", v)));
+  sqlite3_stmt *statement = engine_prepare(engine, sql_text(engine, "tail_end", v));
+  sqlite3_value *new = 0, *old = 0;
+  if (engine_step(engine, statement)) {
+    new = sqlite3_value_dup(sqlite3_column_value(statement, 0));
+    old = sqlite3_value_dup(sqlite3_column_value(statement, 1));
+    if (!new || !old) engine_fail(engine, CODE_FAILED, "out of memory");
+  }
+  bool moves =
+      engine_ok(engine) && new &&sqlite3_value_type(new) != SQLITE_NULL &&sqlite3_column_int(statement, 2);
+  engine_finalize(engine, statement);
+  if (moves) move_tail(engine, catalog, any, old, new);
+  sqlite3_value_free(new);
+  sqlite3_value_free(old);
+  return engine_ok(engine);
+}
+
+static bool fan_out(struct engine *engine, const struct catalog *catalog, const struct summary *any) {
+  const struct sql_variable *v = summary_variables(engine, any);
+  bool time = any->kind == KIND_TIME;
+  if (engine_int(engine, sql_text(engine, time ? "region_any_time" : "region_any", v)) == 0)
+    return engine_ok(engine);
+  for (size_t i = 0; i < catalog->n; i++) {
+    const struct summary *s = catalog->summaries[i];
+    if (s->track == any->track && !s->broken &&
+        !sql_run(engine, time ? "fan_time" : "fan_key", summary_variables(engine, s)))
+      return false;
+  }
+  return sql_run(engine, time ? "region_clear_time" : "region_clear", v);
+}
+
+/* A table of which any change counts: all its summaries are dirty throughout. */
+static bool fan_tables(struct engine *engine, const struct catalog *catalog) {
+  sqlite3_stmt *tracks = engine_prepare(engine, "SELECT id, source FROM almanac_track WHERE kind='whole'");
+  while (engine_step(engine, tracks)) {
+    const struct sql_variable *v =
+        sql_literal(engine, 0, "region",
+                    engine_printf(engine, "almanac_region_%lld", (long long)sqlite3_column_int64(tracks, 0)));
+    const char *table = engine_column(engine, tracks, 1);
+    if (engine_int(engine, sql_text(engine, "region_any", v)) == 0) continue;
+    for (size_t i = 0; i < catalog->n; i++)
+      for (size_t k = 0; !catalog->summaries[i]->broken && k < catalog->summaries[i]->n_tables; k++)
+        if (strcmp(catalog->summaries[i]->tables[k], table) == 0) claim_unfill(engine, catalog->summaries[i]);
+    sql_run(engine, "region_clear", v);
+  }
+  engine_finalize(engine, tracks);
+  return engine_ok(engine);
+}
+
+bool claim_settle(struct engine *engine, const struct catalog *catalog) {
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
+    const struct summary *s = catalog->summaries[i];
+    bool first = !s->broken && s->kind != KIND_WHOLE && s->track;
+    for (size_t k = 0; k < i && first; k++)
+      first = catalog->summaries[k]->track != s->track || catalog->summaries[k]->broken;
+    if (!first) continue;
+    if (s->kind == KIND_TIME) settle_tail(engine, catalog, s);
+    fan_out(engine, catalog, s);
+  }
+  return engine_ok(engine) && fan_tables(engine, catalog);
+}
+
+/* ------------------------------------------------------------------------------------------------ filling */
+
+bool claim_unfill(struct engine *engine, struct summary *s) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  s->state = 0;
+  return sql_run(engine, "unfill", v) && (s->kind == KIND_WHOLE || sql_run(engine, "unfill_dirty", v));
+}
+
+/* All partitions there are, those that are stored but have lost their rows too, into a temporary list. */
+static bool collect(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  if (s->kind == KIND_KEY)
+    return sql_run(engine, "list_create", v) && engine_exec(engine, "BEGIN") &&
+           sql_run(engine, "list_key", v) && sql_run(engine, "list_key_stored", v) && engine_commit(engine);
+  char *time = s->time;
+  bool walks = source_has_index(engine, s->source, &time, 1);
+  if (!sql_run(engine, "list_create", v) || !engine_exec(engine, "BEGIN")) return false;
+  if (s->shape.is_text && engine_int(engine, sql_text(engine, "irregular_rows", v)) != 0) {
+    char *example = engine_string(engine, sql_text(engine, "irregular_example", v));
+    engine_commit(engine);
+    sql_run(engine, "mark_irregular", v);
+    return engine_fail(engine, CODE_FAILED,
+                       "%s.%s: '%s' is not in the spelling of the other times, by which rows are found; the "
+                       "summary stays right but reads all rows. "
+                       "Bring the times into one spelling and refresh again",
+                       s->source->name, s->time, example ? example : "");
+  }
+  sqlite3_stmt *statement =
+      engine_prepare(engine, sql_text(engine, walks ? "list_time_walk" : "list_time_scan", v));
+  sqlite3_stmt *tail = engine_prepare(engine, sql_text(engine, "tail", v));
+  if (engine_step(engine, tail)) sqlite3_bind_value(statement, 1, sqlite3_column_value(tail, 0));
+  engine_finalize(engine, tail);
+  engine_step(engine, statement);
+  engine_finalize(engine, statement);
+  return sql_run(engine, "list_time_stored", v) && engine_commit(engine);
+}
+
+/* The list becomes the dirty list in short transactions; the last one makes the stored rows count. */
+static bool publish_list(struct engine *engine, struct summary *s, const struct sql_variable *v,
+                         int64_t token) {
+  int64_t n = engine_int(engine, sql_text(engine, "list_count", v));
+  for (int64_t from = 1; engine_ok(engine); from += LIST_BATCH) {
+    if (!engine_begin(engine)) return false;
+    bool ours =
+        engine_int(engine, engine_printf(engine, "SELECT token=%lld FROM almanac_summary WHERE id=%lld",
+                                         (long long)token, (long long)s->id)) != 0;
+    if (ours) {
+      sqlite3_stmt *insert = engine_prepare(
+          engine, sql_text(engine, s->kind == KIND_TIME ? "list_publish_time" : "list_publish_key", v));
+      if (insert) {
+        sqlite3_bind_int64(insert, 1, from);
+        sqlite3_bind_int64(insert, 2, from + LIST_BATCH - 1);
+      }
+      engine_step(engine, insert);
+      engine_finalize(engine, insert);
+    }
+    bool last = from + LIST_BATCH > n;
+    if (ours && last) sql_run(engine, "fill", v);
+    if (!engine_commit(engine)) return false;
+    if (ours && last) s->state = 1;
+    if (!ours || last) break;
+  }
+  return engine_ok(engine);
+}
+
+bool claim_list(struct engine *engine, struct summary *s) {
+  int64_t token = claim_token();
+  const struct sql_variable *v = summary_variables(engine, s);
+  v = sql_literal(engine, v, "list", engine_printf(engine, "temp.almanac_list_%llx", (long long)token));
+  v = sql_literal(engine, v, "token", engine_printf(engine, "%lld", (long long)token));
+  if (s->kind == KIND_KEY) v = sql_template(engine, v, "q_keys", "{keys row=q}");
+  if (!sql_run(engine, "take_filling", v)) return false;
+  if (collect(engine, s, v)) publish_list(engine, s, v, token);
+  if (engine_ok(engine)) sql_run(engine, "list_drop", v);
+  return engine_ok(engine);
+}
+
+bool claim_take(struct engine *engine, const struct catalog *catalog, const struct summary *s, int64_t token,
+                int64_t n, int64_t *taken) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  v = sql_literal(engine, v, "dirty_row", s->kind == KIND_TIME ? "p1" : "rowid");
+  *taken = 0;
+  if (!engine_begin(engine)) return false;
+  if (!claim_settle(engine, catalog)) return false;
+  sqlite3_stmt *claim = engine_prepare(engine, sql_text(engine, "claim", v));
+  if (claim) {
+    sqlite3_bind_int64(claim, 1, token);
+    sqlite3_bind_int64(claim, 2, n);
+  }
+  engine_step(engine, claim);
+  engine_finalize(engine, claim);
+  if (engine_ok(engine)) *taken = sqlite3_changes(engine->db);
+  return engine_commit(engine);
+}

@@ -1,0 +1,222 @@
+#include "tool/engine/compute.h"
+#include "tool/engine/claim.h"
+#include <string.h>
+
+/* ------------------------------------------------------------------------------------------- preparation */
+
+static const struct sql_variable *temporary(struct engine *engine, const struct summary *s, int64_t token) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  static const char *const names[] = {"claimed", "rows", "part", "each"};
+  for (size_t i = 0; i < 4; i++)
+    v = sql_literal(engine, v, names[i],
+                    engine_printf(engine, "almanac_%s_%llx", names[i], (long long)token));
+  if (s->kind == KIND_KEY) {
+    v = sql_literal(engine, v, "row", "q");
+    v = sql_literal(engine, v, "q_keys", sql_text(engine, "q_keys_text", v));
+  }
+  return v;
+}
+
+/* Would the partition's rows be found by an index? Asked of the planner, on the very join that is run. */
+char *compute_plan(struct engine *engine, const struct summary *s, bool *searches) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  const struct sql_variable *v = temporary(engine, s, claim_token());
+  *searches = false;
+  sql_run(engine, s->kind == KIND_TIME ? "claimed_create_time" : "claimed_create_key", v);
+  const char *join = s->kind == KIND_TIME ? "plan_time" : "plan_key";
+  sqlite3_stmt *steps = engine_prepare(engine, sql_text(engine, join, v));
+  while (engine_step(engine, steps)) {
+    const char *step = (const char *)sqlite3_column_text(steps, 3);
+    if (step && strncmp(step, "SEARCH q", 8) == 0 && !strstr(step, "AUTOMATIC")) *searches = true;
+    sqlite3_str_appendf(out, "%s\n", step ? step : "");
+  }
+  engine_finalize(engine, steps);
+  sql_run(engine, "claimed_drop", v);
+  return engine_finish(engine, out);
+}
+
+bool compute_open(struct engine *engine, const struct summary *s, int64_t token, struct computation *c) {
+  memset(c, 0, sizeof *c);
+  c->summary = s;
+  c->token = token;
+  if (s->kind != KIND_WHOLE) compute_plan(engine, s, &c->searches);
+  c->variables = temporary(engine, s, token);
+  if (!sql_run(engine, "rows_create", c->variables)) return false;
+  if (s->kind == KIND_WHOLE) return true;
+  bool time = s->kind == KIND_TIME;
+  return sql_run(engine, time ? "claimed_create_time" : "claimed_create_key", c->variables) &&
+         sql_run(engine,
+                 time ? (c->searches ? "part_time_search" : "part_time_scan")
+                      : (c->searches ? "part_key_search" : "part_key_scan"),
+                 c->variables);
+}
+
+bool compute_close(struct engine *engine, struct computation *c) {
+  int code;
+  char *error = engine_recover(engine, &code);
+  if (c->summary->kind != KIND_WHOLE) sql_run(engine, "part_drop", c->variables);
+  sql_run(engine, "rows_drop", c->variables);
+  sqlite3_free(engine_recover(engine, 0)); /* what could not be dropped goes with the connection */
+  if (code) engine_fail(engine, code, "%s", error ? error : "out of memory");
+  sqlite3_free(error);
+  return engine_ok(engine);
+}
+
+/* ----------------------------------------------------------------------------------------------- compute */
+
+/* Many partitions at once where the result says which row is whose; otherwise one after the other. */
+static bool compute_rows(struct engine *engine, struct computation *c) {
+  if (c->summary->partition_shown) return sql_run(engine, "compute", c->variables);
+  int64_t n = engine_int(engine, sql_text(engine, "claimed_count", c->variables));
+  if (n == 1) return sql_run(engine, "compute", c->variables);
+  if (!sql_run(engine, "each_create", c->variables)) return false;
+  for (int64_t i = 1; i <= n && engine_ok(engine); i++) {
+    const struct sql_variable *v =
+        sql_literal(engine, c->variables, "i", engine_printf(engine, "%lld", (long long)i));
+    if (sql_run(engine, "each_take", v)) sql_run(engine, "compute", c->variables);
+  }
+  return sql_run(engine, "each_drop", c->variables);
+}
+
+static bool run_with(struct engine *engine, const char *section, const struct sql_variable *v,
+                     int64_t value) {
+  sqlite3_stmt *statement = engine_prepare(engine, sql_text(engine, section, v));
+  if (statement) sqlite3_bind_int64(statement, 1, value);
+  engine_step(engine, statement);
+  engine_finalize(engine, statement);
+  return engine_ok(engine);
+}
+
+bool compute_claimed(struct engine *engine, struct computation *c, int64_t *rows) {
+  const struct sql_variable *v = c->variables;
+  if (!sql_run(engine, "claimed_clear", v) || !engine_exec(engine, "BEGIN")) return false;
+  run_with(engine, "claim_read", v, c->token);
+  if (c->summary->kind == KIND_TIME) sql_run(engine, "claimed_ranges", v);
+  compute_rows(engine, c);
+  engine_commit(engine);
+  *rows = engine_int(engine, sql_text(engine, "rows_count", v));
+  return engine_ok(engine);
+}
+
+/* ----------------------------------------------------------------------------------------------- publish */
+
+bool compute_publish(struct engine *engine, struct computation *c, int64_t *published) {
+  const struct sql_variable *v = c->variables;
+  int64_t before = engine_int(engine, sql_text(engine, "claimed_count", v));
+  int64_t computed = engine_int(engine, sql_text(engine, "rows_count", v));
+  if (!engine_begin(engine)) return false;
+  run_with(engine, "publish_lost", v, c->token);
+  *published = engine_int(engine, sql_text(engine, "claimed_count", v));
+  sql_run(engine, "publish_delete", v);
+  sql_run(engine, *published == before ? "publish_insert_all" : "publish_insert", v);
+  if (engine_ok(engine) && *published == before && sqlite3_changes(engine->db) != computed)
+    engine_fail(engine, CODE_FAILED,
+                "rows of the result belong to none of the partitions that they were computed from");
+  run_with(engine, "publish_clean", v, c->token);
+  sql_run(engine, "publish_version", v);
+  return engine_commit(engine);
+}
+
+/* ------------------------------------------------------------------------------------------------- whole */
+
+static bool run_range(struct engine *engine, const char *section, const struct sql_variable *v, int64_t from,
+                      int64_t to) {
+  sqlite3_stmt *statement = engine_prepare(engine, sql_text(engine, section, v));
+  if (statement) {
+    sqlite3_bind_int64(statement, 1, from);
+    sqlite3_bind_int64(statement, 2, to);
+  }
+  engine_step(engine, statement);
+  engine_finalize(engine, statement);
+  return engine_ok(engine);
+}
+
+/* Copies or deletes rows in transactions that stay within lock_ms; `section` works on rowids ?1 to ?2. */
+static bool in_batches(struct engine *engine, const char *section, const struct sql_variable *v,
+                       int64_t last) {
+  int64_t n = 1000;
+  for (int64_t from = 1; from <= last && engine_ok(engine);) {
+    double started = engine_clock_s();
+    if (!engine_begin(engine) || !run_range(engine, section, v, from, from + n - 1) || !engine_commit(engine))
+      return false;
+    double spent_ms = (engine_clock_s() - started) * 1000;
+    from += n;
+    if (spent_ms < engine->settings->lock_ms / 4.0)
+      n *= 2;
+    else if (spent_ms > engine->settings->lock_ms / 2.0 && n > 100)
+      n /= 2;
+  }
+  return engine_ok(engine);
+}
+
+bool compute_whole(struct engine *engine, struct computation *c, int64_t *rows) {
+  const struct sql_variable *v =
+      sql_literal(engine, c->variables, "token", engine_printf(engine, "%lld", (long long)c->token));
+  if (!engine_begin(engine) || !sql_run(engine, "take_filling", v)) return false;
+  int64_t generation = engine_int(engine, sql_text(engine, "next_generation", v));
+  if (!engine_commit(engine)) return false;
+  v = sql_literal(engine, v, "generation", engine_printf(engine, "%lld", (long long)generation));
+  if (!engine_exec(engine, "BEGIN")) return false;
+  run_with(engine, "compute_whole", v, generation);
+  if (!engine_commit(engine)) return false;
+  *rows = engine_int(engine, sql_text(engine, "rows_count", v));
+  if (!in_batches(engine, "whole_insert", v, *rows)) return false;
+  if (!engine_begin(engine)) return false;
+  sql_run(engine, "whole_flip", v);
+  bool flipped = engine_ok(engine) && sqlite3_changes(engine->db) > 0;
+  if (flipped) sql_run(engine, "publish_version", v);
+  if (!engine_commit(engine)) return false;
+  int64_t last = engine_int(engine, sql_text(engine, "stored_last", v));
+  return in_batches(engine, "whole_delete", v, last);
+}
+
+/* ------------------------------------------------------------------------------------------------- proof */
+
+static char *comparable(struct engine *engine, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_columns; i++)
+    sqlite3_str_appendf(
+        out, "%sCASE typeof(\"%w\") WHEN 'real' THEN printf('%%.9g', \"%w\") ELSE quote(\"%w\") END AS c%d",
+        i ? ", " : "", s->columns[i].name, s->columns[i].name, s->columns[i].name, (int)i);
+  return engine_finish(engine, out);
+}
+
+static char *comparable_names(struct engine *engine, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_columns; i++) sqlite3_str_appendf(out, "%sc%d", i ? ", " : "", (int)i);
+  return engine_finish(engine, out);
+}
+
+static bool prove(struct engine *engine, struct computation *c, int *partitions, char **disproof) {
+  const struct summary *s = c->summary;
+  const struct sql_variable *v = sql_literal(engine, c->variables, "comparable", comparable(engine, s));
+  v = sql_literal(engine, v, "comparable_columns", comparable_names(engine, s));
+  sql_run(engine, s->kind == KIND_TIME ? "prove_list_time" : "prove_list_key", v);
+  if (s->kind == KIND_TIME) sql_run(engine, "claimed_ranges", v);
+  *partitions = (int)engine_int(engine, sql_text(engine, "claimed_count", v));
+  if (*partitions < 3 || !engine_ok(engine)) return engine_ok(engine);
+  /* Together, then each alone. */
+  sql_run(engine, "compute", v);
+  sql_run(engine, "prove_keep", v);
+  sql_run(engine, "each_create", v);
+  for (int i = 1; i <= *partitions && engine_ok(engine); i++) {
+    const struct sql_variable *one = sql_literal(engine, v, "i", engine_printf(engine, "%d", i));
+    if (sql_run(engine, "each_take", one)) sql_run(engine, "compute", one);
+    if (engine_int(engine, sql_text(engine, "prove_foreign", one)) != 0)
+      *disproof = engine_printf(engine, "rows computed from one partition carry another one's %s",
+                                s->kind == KIND_TIME ? "bucket" : "key");
+  }
+  if (!*disproof && engine_int(engine, sql_text(engine, "prove_differs", v)) != 0)
+    *disproof = "it is not the sum of its partitions: computed for three of them together it differs from "
+                "each computed alone "
+                "(a total, a window or a LIMIT over all rows?)";
+  return engine_ok(engine);
+}
+
+bool compute_prove(struct engine *engine, const struct summary *s, int *partitions, char **disproof) {
+  struct computation c;
+  *partitions = 0;
+  *disproof = 0;
+  if (compute_open(engine, s, claim_token(), &c)) prove(engine, &c, partitions, disproof);
+  return compute_close(engine, &c);
+}

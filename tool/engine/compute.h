@@ -1,0 +1,43 @@
+/*
+** Computing partitions into temporary tables from one read snapshot, and publishing them in a short write
+** transaction: only those whose token is still ours, for of the others somebody has changed rows since.
+*/
+#ifndef ALMANAC_COMPUTE_H
+#define ALMANAC_COMPUTE_H
+#include "tool/engine/summary.h"
+
+/* The temporary objects of one summary's refresh. */
+struct computation {
+  const struct summary *summary;
+  const struct sql_variable *variables;
+  int64_t token;
+  bool
+      searches; /* the partitions' rows are found by an index; otherwise every batch reads the whole source */
+};
+
+bool compute_open(struct engine *engine, const struct summary *summary, int64_t token,
+                  struct computation *computation);
+bool compute_close(struct engine *engine, struct computation *computation);
+
+/* Reads the partitions claimed under our token and computes their rows; *rows gets their number. */
+bool compute_claimed(struct engine *engine, struct computation *computation, int64_t *rows);
+
+/* Replaces the stored rows of the claimed partitions; *published gets the number of partitions. */
+bool compute_publish(struct engine *engine, struct computation *computation, int64_t *published);
+
+/* A whole summary: computes it all and publishes it as a new generation, in transactions of at most lock_ms.
+ */
+bool compute_whole(struct engine *engine, struct computation *computation, int64_t *rows);
+
+/*
+** Is the definition the sum of its partitions? Computes the newest three together and each alone and
+*compares.
+** *partitions gets how many there were: with fewer than three nothing is known yet. *disproof gets what is
+*wrong, or NULL.
+*/
+bool compute_prove(struct engine *engine, const struct summary *summary, int *partitions, char **disproof);
+
+/* The plan of the partition query, a line a step; *searches as in the computation. */
+char *compute_plan(struct engine *engine, const struct summary *summary, bool *searches);
+
+#endif

@@ -1,0 +1,145 @@
+#include "tool/engine/declare.h"
+#include "tool/engine/capture.h"
+#include "tool/engine/claim.h"
+#include "tool/engine/compute.h"
+#include "tool/engine/live_view.h"
+#include <string.h>
+
+bool declare_same(struct engine *engine, const char *a, const char *b) {
+  struct token_list left, right = {0};
+  bool same = tokens_read(a, &left) && tokens_read(b, &right) && left.n == right.n;
+  for (size_t i = 0; same && i < left.n; i++) {
+    const struct token *x = &left.tokens[i], *y = &right.tokens[i];
+    same = x->type == y->type && x->length == y->length &&
+           (x->type == TOKEN_WORD ? sqlite3_strnicmp(x->start, y->start, (int)x->length) == 0
+                                  : memcmp(x->start, y->start, x->length) == 0);
+  }
+  tokens_free(&left);
+  tokens_free(&right);
+  return same && engine_ok(engine);
+}
+
+/* --------------------------------------------------------------------------------------------------- create
+ */
+
+static bool check_free(struct engine *engine, const char *name) {
+  char *stored = engine_printf(engine, "%s_stored", name), *spelled = 0;
+  if (source_object(engine, name, &spelled) != OBJECT_NONE)
+    return engine_fail(engine, CODE_FAILED,
+                       "%s: there is a table, view or index of that name already, which is not a summary; "
+                       "nothing was changed",
+                       spelled);
+  if (source_object(engine, stored, &spelled) != OBJECT_NONE)
+    return engine_fail(engine, CODE_FAILED,
+                       "%s: %s, where its rows would be stored, exists already; nothing was changed", name,
+                       spelled);
+  return engine_ok(engine);
+}
+
+/* The indexes of the stored table: the partition, then the plain columns of the source with it. */
+static bool create_indexes(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  if (s->index) {
+    v = sql_literal(engine, v, "columns", s->index);
+    v = sql_literal(engine, v, "suffix", "i");
+    return sql_run(engine, "stored_index", v) &&
+           (s->kind == KIND_WHOLE || sql_run(engine, "stored_index_partition", v));
+  }
+  if (s->kind != KIND_WHOLE && !sql_run(engine, "stored_index_partition", v)) return false;
+  sqlite3_str *columns = sqlite3_str_new(engine->db);
+  int n = 0;
+  for (size_t i = 0; i < s->n_columns && n < 3 && s->kind != KIND_KEY; i++) {
+    const struct result_column *column = &s->columns[i];
+    if (!column->source || column->partition >= 0) continue;
+    n++;
+    if (s->kind == KIND_TIME) {
+      sqlite3_str_appendf(columns, "%s\"%w\"", n > 1 ? ", " : "", column->name);
+      continue;
+    }
+    const struct sql_variable *each = sql_literal(engine, v, "columns", quoted(engine, column->name));
+    if (!sql_run(engine, "stored_index", sql_literal(engine, each, "suffix", engine_printf(engine, "%d", n))))
+      break;
+  }
+  char *list = engine_finish(engine, columns);
+  if (n == 0 || s->kind == KIND_WHOLE) return engine_ok(engine);
+  v = sql_literal(engine, v, "columns",
+                  engine_printf(engine, "%s, %s", list, sql_text(engine, "partition_column", v)));
+  return sql_run(engine, "stored_index", sql_literal(engine, v, "suffix", "k"));
+}
+
+static bool create_tables(struct engine *engine, struct summary *s) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  if (!sql_run(engine, "stored_create", v)) return false;
+  if (s->kind == KIND_TIME) sql_run(engine, "dirty_create_time", v);
+  if (s->kind == KIND_KEY) sql_run(engine, "dirty_create_key", v);
+  return engine_ok(engine);
+}
+
+/* What is not the sum of its partitions is an error where the partition was asked for, else whole. */
+static bool prove(struct engine *engine, struct summary *s, bool asked) {
+  int partitions = 0;
+  char *disproof = 0;
+  if (!compute_prove(engine, s, &partitions, &disproof)) return false;
+  if (disproof && asked) return engine_fail(engine, CODE_FAILED, "%s: %s", s->name, disproof);
+  if (disproof)
+    return summary_become_whole(engine, s, disproof) &&
+           sql_run(engine, "declare_whole", summary_variables(engine, s)) && create_tables(engine, s);
+  s->proven = partitions >= 3;
+  return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET proven=%d WHERE id=%lld",
+                                           s->proven, (long long)s->id));
+}
+
+static bool has_option(const struct statement *statement, const char *name) {
+  for (size_t i = 0; i < statement->n_options; i++)
+    if (strcmp(statement->options[i].name, name) == 0) return true;
+  return false;
+}
+
+bool declare_create(struct engine *engine, struct catalog *catalog, const struct definitions *definitions,
+                    const struct statement *statement, struct summary **created) {
+  if (!check_free(engine, statement->name)) return false;
+  struct summary *s = engine_alloc(engine, sizeof *s);
+  if (!s || !summary_derive(engine, definitions, statement, 0, s)) return false;
+  char *known =
+      s->kind == KIND_TIME
+          ? engine_string(
+                engine,
+                engine_printf(
+                    engine,
+                    "SELECT shape FROM almanac_track WHERE source=%Q AND kind='time' AND expression=%Q",
+                    s->source->name, s->time))
+          : 0;
+  if (known && strcmp(known, time_shape_text(engine, &s->shape)) != 0 &&
+      !summary_derive(engine, definitions, statement, known, s))
+    return false;
+  if (!catalog_insert(engine, s) || !create_tables(engine, s)) return false;
+  if (s->kind != KIND_WHOLE && !prove(engine, s, has_option(statement, "partition"))) return false;
+  if (!create_indexes(engine, s, summary_variables(engine, s))) return false;
+  if (!capture_join(engine, catalog, s)) return false;
+  *created = s;
+  return catalog_append(engine, catalog, s);
+}
+
+/* ----------------------------------------------------------------------------------------------- drop, arm
+ */
+
+bool declare_drop(struct engine *engine, struct catalog *catalog, struct summary *s) {
+  const struct sql_variable *v =
+      sql_literal(engine, 0, "id", engine_printf(engine, "%lld", (long long)s->id));
+  v = sql_literal(engine, v, "stored", engine_printf(engine, "\"%w_stored\"", s->name));
+  v = sql_literal(engine, v, "dirty", summary_object(engine, s, "dirty"));
+  catalog_remove(catalog, s);
+  return live_view_drop(engine, s) && sql_run(engine, "drop_summary", v);
+}
+
+bool declare_arm(struct engine *engine, struct catalog *catalog) {
+  if (!capture_arm(engine, catalog) || !claim_settle(engine, catalog)) return false;
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
+    struct summary *s = catalog->summaries[i];
+    if (!s->broken && live_view_drop(engine, s)) live_view_create(engine, s);
+  }
+  return catalog_status_view(engine, catalog);
+}
+
+bool declare_remove_catalog(struct engine *engine) {
+  return sql_run(engine, "catalog_drop", 0);
+}

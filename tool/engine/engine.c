@@ -1,0 +1,228 @@
+#include "tool/engine/engine.h"
+#include "ext/init.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* ------------------------------------------------------------------------------------------ failures */
+
+bool engine_fail(struct engine *engine, enum exit_code code, const char *format, ...) {
+  if (!engine_ok(engine)) return false;
+  va_list arguments;
+  va_start(arguments, format);
+  engine->error = sqlite3_vmprintf(format, arguments);
+  va_end(arguments);
+  engine->code = code;
+  return false;
+}
+
+bool engine_fail_sqlite(struct engine *engine, const char *doing) {
+  int rc = sqlite3_errcode(engine->db) & 0xff;
+  if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+    return engine_fail(engine, CODE_LOCKED,
+                       "%s: the database stayed locked for %g s; another writer holds it "
+                       "(wait longer with --busy-timeout 30s)",
+                       engine->settings->database, engine->settings->busy_timeout_ms / 1000.0);
+  if (rc == SQLITE_NOTADB)
+    return engine_fail(engine, CODE_NO_DATABASE, "%s: not a SQLite database", engine->settings->database);
+  if (rc == SQLITE_READONLY)
+    return engine_fail(engine, CODE_FAILED, "%s: the database is read-only", engine->settings->database);
+  if (rc == SQLITE_INTERRUPT) return engine_fail(engine, CODE_INTERRUPTED, "interrupted");
+  if (rc == SQLITE_NOMEM) return engine_fail(engine, CODE_FAILED, "out of memory");
+  return engine_fail(engine, CODE_FAILED, "%s: %s", doing, sqlite3_errmsg(engine->db));
+}
+
+char *engine_recover(struct engine *engine, int *code) {
+  char *error = engine->error;
+  if (code) *code = engine->code;
+  engine->error = 0;
+  engine->code = 0;
+  return error;
+}
+
+/* ------------------------------------------------------------------------------------------- memory */
+
+struct arena_block {
+  struct arena_block *next;
+};
+
+void *engine_alloc(struct engine *engine, size_t size) {
+  struct arena_block *block = sqlite3_malloc64(sizeof *block + size);
+  if (!block) {
+    engine_fail(engine, CODE_FAILED, "out of memory");
+    return 0;
+  }
+  memset(block, 0, sizeof *block + size);
+  block->next = engine->arena;
+  engine->arena = block;
+  return block + 1;
+}
+
+void *engine_grow(struct engine *engine, void *array, size_t n, size_t element_size) {
+  if (n != 0 && (n & (n - 1)) != 0) return array;
+  void *larger = engine_alloc(engine, (n ? 2 * n : 1) * element_size);
+  if (larger && n) memcpy(larger, array, n * element_size);
+  return larger;
+}
+
+static char *keep(struct engine *engine, char *text) {
+  char *kept = text ? engine_alloc(engine, strlen(text) + 1) : 0;
+  if (kept) strcpy(kept, text);
+  if (!text) engine_fail(engine, CODE_FAILED, "out of memory");
+  sqlite3_free(text);
+  return kept ? kept : "";
+}
+
+char *engine_printf(struct engine *engine, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  char *text = sqlite3_vmprintf(format, arguments);
+  va_end(arguments);
+  return keep(engine, text);
+}
+
+char *engine_finish(struct engine *engine, sqlite3_str *text) {
+  if (sqlite3_str_errcode(text) != SQLITE_OK) engine_fail(engine, CODE_FAILED, "out of memory");
+  char *finished = sqlite3_str_finish(text);
+  return finished ? keep(engine, finished) : "";
+}
+
+/* ---------------------------------------------------------------------------------------- statements */
+
+bool engine_exec(struct engine *engine, const char *sql) {
+  if (!engine_ok(engine)) return false;
+  /* What is temporary is no change of the database. */
+  if (engine->echo && !strstr(sql, "TEMP ") && !strstr(sql, "temp.")) printf("%s;\n", sql);
+  if (sqlite3_exec(engine->db, sql, 0, 0, 0) != SQLITE_OK) return engine_fail_sqlite(engine, "SQL");
+  return true;
+}
+
+sqlite3_stmt *engine_prepare(struct engine *engine, const char *sql) {
+  sqlite3_stmt *statement = 0;
+  if (engine_ok(engine) && sqlite3_prepare_v2(engine->db, sql, -1, &statement, 0) != SQLITE_OK)
+    engine_fail_sqlite(engine, "SQL");
+  return statement;
+}
+
+bool engine_step(struct engine *engine, sqlite3_stmt *statement) {
+  if (!engine_ok(engine) || !statement) return false;
+  int rc = sqlite3_step(statement);
+  if (rc == SQLITE_ROW) return true;
+  if (rc != SQLITE_DONE) engine_fail_sqlite(engine, "SQL");
+  return false;
+}
+
+void engine_finalize(struct engine *engine, sqlite3_stmt *statement) {
+  if (sqlite3_finalize(statement) != SQLITE_OK) engine_fail_sqlite(engine, "SQL");
+}
+
+int64_t engine_int(struct engine *engine, const char *sql) {
+  sqlite3_stmt *statement = engine_prepare(engine, sql);
+  int64_t value = engine_step(engine, statement) ? sqlite3_column_int64(statement, 0) : 0;
+  engine_finalize(engine, statement);
+  return value;
+}
+
+char *engine_string(struct engine *engine, const char *sql) {
+  sqlite3_stmt *statement = engine_prepare(engine, sql);
+  char *value = engine_step(engine, statement) ? engine_column(engine, statement, 0) : 0;
+  engine_finalize(engine, statement);
+  return value;
+}
+
+char *engine_column(struct engine *engine, sqlite3_stmt *statement, int i) {
+  if (sqlite3_column_type(statement, i) == SQLITE_NULL) return 0;
+  return engine_printf(engine, "%s", sqlite3_column_text(statement, i));
+}
+
+bool engine_begin(struct engine *engine) {
+  return engine_exec(engine, "BEGIN IMMEDIATE");
+}
+
+bool engine_commit(struct engine *engine) {
+  return engine_exec(engine, "COMMIT");
+}
+
+void engine_rollback(struct engine *engine) {
+  if (engine->db && !sqlite3_get_autocommit(engine->db)) sqlite3_exec(engine->db, "ROLLBACK", 0, 0, 0);
+}
+
+/* -------------------------------------------------------------------------------------------- stopping */
+
+static volatile sig_atomic_t stop_signal; /* the one global that may change: a signal handler has no other */
+
+static void on_signal(int number) {
+  stop_signal = number;
+}
+
+double engine_clock_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+bool engine_interrupted(void) {
+  return stop_signal != 0;
+}
+
+bool engine_stopping(const struct engine *engine) {
+  return stop_signal != 0 || (engine->deadline_s > 0 && engine_clock_s() >= engine->deadline_s);
+}
+
+/* A long statement gives way to a signal; what it did is rolled back or was temporary. */
+static int on_progress(void *unused) {
+  (void)unused;
+  return stop_signal != 0;
+}
+
+/* --------------------------------------------------------------------------------------------- opening */
+
+static bool is_file(struct engine *engine, const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (!file) return engine_fail(engine, CODE_NO_DATABASE, "%s: %s", path, strerror(errno));
+  fclose(file);
+  return true;
+}
+
+bool engine_open(struct engine *engine, const struct settings *settings, bool read_only) {
+  memset(engine, 0, sizeof *engine);
+  engine->settings = settings;
+  engine->deadline_s = settings->max_time_s > 0 ? engine_clock_s() + settings->max_time_s : 0;
+  /* SQLite would create a missing file and call a directory "unable to open": say what it is instead. */
+  if (!is_file(engine, settings->database)) return false;
+  int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+  if (sqlite3_open_v2(settings->database, &engine->db, flags, 0) != SQLITE_OK)
+    return engine_fail(engine, CODE_NO_DATABASE, "%s: %s", settings->database, sqlite3_errmsg(engine->db));
+  sqlite3_busy_timeout(engine->db, settings->busy_timeout_ms);
+  sqlite3_db_config(engine->db, SQLITE_DBCONFIG_DEFENSIVE, 1, 0);
+  sqlite3_db_config(engine->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, 0);
+  sqlite3_progress_handler(engine->db, 10000, on_progress, 0);
+  signal(SIGINT, on_signal);
+  signal(SIGTERM, on_signal);
+  char *error = 0;
+  if (sqlite3_almanac_init(engine->db, &error, 0) != SQLITE_OK)
+    return engine_fail(engine, CODE_FAILED, "%s", error ? error : sqlite3_errmsg(engine->db));
+  /* The first read tells a database from any other file. */
+  engine_int(engine, "SELECT count(*) FROM sqlite_master");
+  return engine_ok(engine);
+}
+
+void engine_reset(struct engine *engine) {
+  while (engine->arena) {
+    struct arena_block *block = engine->arena;
+    engine->arena = block->next;
+    sqlite3_free(block);
+  }
+}
+
+void engine_close(struct engine *engine) {
+  engine_rollback(engine);
+  sqlite3_close(engine->db);
+  engine_reset(engine);
+  sqlite3_free(engine->error);
+  engine->db = 0;
+  engine->error = 0;
+}

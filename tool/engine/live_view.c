@@ -1,0 +1,49 @@
+#include "tool/engine/live_view.h"
+#include "tool/engine/capture.h"
+
+const struct sql_variable *live_view_variables(struct engine *engine, const struct summary *s) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  sqlite3_str *ok = sqlite3_str_new(engine->db);
+  sqlite3_str_appendf(ok, "(%s", capture_condition(engine, s, v));
+  if (s->kind == KIND_TIME) {
+    if (s->shape.is_text)
+      sqlite3_str_appendf(ok, " AND %s", sql_text(engine, "regular_track", v));
+    else if (s->grain.kind != GRAIN_FIXED)
+      sqlite3_str_appendf(ok, " AND %s", sql_text(engine, "within_limits", v));
+  }
+  if (s->kind != KIND_WHOLE)
+    sqlite3_str_appendf(ok, " AND %s",
+                        sql_text(engine, s->kind == KIND_TIME ? "proven_time" : "proven_key", v));
+  sqlite3_str_appendall(ok, ")");
+  return sql_literal(engine, v, "ok", engine_finish(engine, ok));
+}
+
+static const char *view_section(const struct summary *s) {
+  return s->kind == KIND_TIME ? "view_time" : s->kind == KIND_KEY ? "view_key" : "view_whole";
+}
+
+/* What almanac_live() makes in a connection with the extension. */
+static bool keep_live_sql(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  char *sql = sql_text(engine, view_section(s), sql_literal(engine, v, "temp", "TEMP "));
+  return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET live_sql=%Q WHERE id=%lld",
+                                           sql, (long long)s->id));
+}
+
+bool live_view_create(struct engine *engine, const struct summary *s) {
+  const struct sql_variable *v = live_view_variables(engine, s);
+  if (s->kind == KIND_TIME && !(sql_run(engine, "changed_time", v) && sql_run(engine, "other_time", v)))
+    return false;
+  if (s->kind == KIND_KEY && !sql_run(engine, "changed_key", v)) return false;
+  if (s->live) return sql_run(engine, view_section(s), v);
+  v = sql_literal(engine, v, "of_generation_",
+                  s->kind == KIND_WHOLE ? sql_text(engine, "of_generation", v) : "");
+  return sql_run(engine, "view_stored", v) && keep_live_sql(engine, s, v);
+}
+
+bool live_view_drop(struct engine *engine, const struct summary *s) {
+  return engine_exec(engine, engine_printf(engine, "DROP VIEW IF EXISTS \"%w\"", s->name)) &&
+         engine_exec(engine,
+                     engine_printf(engine, "DROP VIEW IF EXISTS %s", summary_object(engine, s, "changed"))) &&
+         engine_exec(engine,
+                     engine_printf(engine, "DROP VIEW IF EXISTS %s", summary_object(engine, s, "other")));
+}

@@ -1,0 +1,12 @@
+/* The view under the summary's own name, and the views it is made of. */
+#ifndef ALMANAC_LIVE_VIEW_H
+#define ALMANAC_LIVE_VIEW_H
+#include "tool/engine/summary.h"
+
+/* summary_variables and {ok}: the condition under which stored rows count at all. */
+const struct sql_variable *live_view_variables(struct engine *engine, const struct summary *summary);
+
+bool live_view_create(struct engine *engine, const struct summary *summary);
+bool live_view_drop(struct engine *engine, const struct summary *summary);
+
+#endif

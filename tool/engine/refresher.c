@@ -1,0 +1,120 @@
+#include "tool/engine/refresher.h"
+#include "tool/engine/capture.h"
+#include "tool/engine/claim.h"
+#include "tool/engine/compute.h"
+#include "tool/engine/declare.h"
+#include "tool/engine/live_view.h"
+
+enum {
+  BATCH_FIRST = 16, /* partitions in the first batch; from there on the time that publishing takes decides */
+  WHOLE_TRIES_MAX = 3,  /* a whole summary whose tables keep changing is left dirty for the next run */
+  BATCH_GROWTH_MAX = 4, /* one step of the batch's size up or down */
+};
+
+/* Are the triggers and indexes that the view relies on as they were made? */
+static bool is_captured(struct engine *engine, const struct summary *s) {
+  if (s->broken) return true;
+  return engine_int(engine, engine_printf(engine, "SELECT coalesce(%s, 0)",
+                                          capture_intact(engine, s, summary_variables(engine, s)))) != 0;
+}
+
+bool refresher_settle(struct engine *engine, struct catalog *catalog) {
+  if (!engine_begin(engine)) return false;
+  bool repair = false;
+  for (size_t i = 0; i < catalog->n; i++) {
+    if (is_captured(engine, catalog->summaries[i])) continue;
+    repair = true;
+    claim_unfill(engine, catalog->summaries[i]);
+  }
+  if (repair)
+    declare_arm(engine, catalog);
+  else
+    claim_settle(engine, catalog);
+  return engine_commit(engine);
+}
+
+static bool is_dirty(struct engine *engine, const struct summary *s) {
+  return engine_int(engine, sql_text(engine, "dirty_any", summary_variables(engine, s))) != 0;
+}
+
+static int64_t read_state(struct engine *engine, const struct summary *s) {
+  return engine_int(
+      engine, engine_printf(engine, "SELECT state FROM almanac_summary WHERE id=%lld", (long long)s->id));
+}
+
+/* Until a definition is proven, any change makes all of it dirty, and it is computed in one piece. */
+static bool prove(struct engine *engine, struct summary *s) {
+  int partitions = 0;
+  char *disproof = 0;
+  if (!compute_prove(engine, s, &partitions, &disproof)) return false;
+  if (disproof)
+    return engine_fail(engine, CODE_FAILED, "%s; its reads run the full query. Declare it anew with apply",
+                       disproof);
+  if (partitions >= 3) {
+    s->proven = true;
+    return engine_exec(
+        engine, engine_printf(engine, "UPDATE almanac_summary SET proven=1 WHERE id=%lld", (long long)s->id));
+  }
+  if (!is_dirty(engine, s)) return engine_ok(engine);
+  return engine_begin(engine) && claim_unfill(engine, s) && engine_commit(engine);
+}
+
+static int64_t next_batch(const struct engine *engine, int64_t n, double publish_s) {
+  double goal_s = engine->settings->lock_ms / 2000.0;
+  double factor = publish_s > 0 ? goal_s / publish_s : BATCH_GROWTH_MAX;
+  if (factor > BATCH_GROWTH_MAX) factor = BATCH_GROWTH_MAX;
+  if (factor < 1.0 / BATCH_GROWTH_MAX) factor = 1.0 / BATCH_GROWTH_MAX;
+  int64_t next = (int64_t)((double)n * factor);
+  return next < 1 ? 1 : next;
+}
+
+static bool run_partitions(struct engine *engine, struct catalog *catalog, struct summary *s,
+                           struct refresh_report *report) {
+  if (!s->proven && !prove(engine, s)) return false;
+  if (read_state(engine, s) == 0 && !claim_list(engine, s)) return false;
+  if (!is_dirty(engine, s)) return engine_ok(engine);
+  struct computation c;
+  if (!compute_open(engine, s, claim_token(), &c)) return false;
+  int64_t total = engine_int(engine, sql_text(engine, "dirty_count", summary_variables(engine, s)));
+  /* Without an index every batch would read the whole source: do it all in one. */
+  bool one_piece = !c.searches || !s->proven;
+  int64_t n = one_piece ? INT64_MAX : BATCH_FIRST, taken;
+  while (!engine_stopping(engine) && claim_take(engine, catalog, s, c.token, n, &taken) && taken > 0) {
+    int64_t rows = 0, published = 0;
+    if (!compute_claimed(engine, &c, &rows)) break;
+    double started = engine_clock_s();
+    if (!compute_publish(engine, &c, &published)) break;
+    if (!one_piece) n = next_batch(engine, taken, engine_clock_s() - started);
+    report->partitions += published;
+    report->rows += rows;
+    if (report->progress) report->progress(report->context, report->partitions, total, report->rows);
+  }
+  engine_rollback(engine);
+  return compute_close(engine, &c);
+}
+
+static bool run_whole(struct engine *engine, struct catalog *catalog, struct summary *s,
+                      struct refresh_report *report) {
+  for (int i = 0;
+       i < WHOLE_TRIES_MAX && read_state(engine, s) == 0 && engine_ok(engine) && !engine_stopping(engine);
+       i++) {
+    struct computation c;
+    int64_t rows = 0;
+    if (!compute_open(engine, s, claim_token(), &c)) return false;
+    if (compute_whole(engine, &c, &rows)) {
+      report->partitions = 1;
+      report->rows = rows;
+    }
+    engine_rollback(engine);
+    if (!compute_close(engine, &c) || !refresher_settle(engine, catalog)) return false;
+  }
+  return engine_ok(engine);
+}
+
+bool refresher_run(struct engine *engine, struct catalog *catalog, struct summary *s,
+                   struct refresh_report *report) {
+  report->partitions = report->rows = 0;
+  if (s->broken) return engine_fail(engine, CODE_FAILED, "%s", s->broken);
+  return s->kind == KIND_WHOLE ? run_whole(engine, catalog, s, report)
+                               : run_partitions(engine, catalog, s, report);
+}

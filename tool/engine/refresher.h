@@ -1,0 +1,22 @@
+/* The life of a refresh: prove, list, then claim, compute and publish until nothing is dirty. */
+#ifndef ALMANAC_REFRESHER_H
+#define ALMANAC_REFRESHER_H
+#include "tool/engine/catalog.h"
+
+/* What a refresh of one summary did, and how it tells of its progress. */
+struct refresh_report {
+  int64_t partitions;
+  int64_t rows;
+  void (*progress)(void *context, int64_t done, int64_t total, int64_t rows);
+  void *context;
+};
+
+/* Brings one summary up to date, in short transactions of its own. Stops early when engine_stopping(). */
+bool refresher_run(struct engine *engine, struct catalog *catalog, struct summary *summary,
+                   struct refresh_report *report);
+
+/* Hands out what has changed since the last time, for all summaries, in one short transaction; after a change
+   of the schema that dropped triggers it makes them anew and marks everything. */
+bool refresher_settle(struct engine *engine, struct catalog *catalog);
+
+#endif

@@ -1,0 +1,162 @@
+#include "tool/engine/source.h"
+#include <ctype.h>
+#include <string.h>
+
+char *quoted(struct engine *engine, const char *name) {
+  return engine_printf(engine, "\"%w\"", name);
+}
+
+enum object_type source_object(struct engine *engine, const char *name, char **spelled) {
+  enum object_type type = OBJECT_NONE;
+  sqlite3_stmt *statement =
+      engine_prepare(engine, "SELECT type, name, coalesce(sql, '') FROM sqlite_master "
+                             "WHERE lower(name)=lower(?1) AND type IN ('table','view','index','trigger') "
+                             "ORDER BY type='table' DESC, type='view' DESC LIMIT 1");
+  if (statement) sqlite3_bind_text(statement, 1, name, -1, SQLITE_TRANSIENT);
+  if (engine_step(engine, statement)) {
+    const char *kind = (const char *)sqlite3_column_text(statement, 0);
+    const char *sql = (const char *)sqlite3_column_text(statement, 2);
+    if (spelled) *spelled = engine_column(engine, statement, 1);
+    if (kind && strcmp(kind, "view") == 0)
+      type = OBJECT_VIEW;
+    else if (!kind || strcmp(kind, "table") != 0)
+      type = OBJECT_OTHER;
+    else
+      type = sql && sqlite3_strnicmp(sql, "CREATE VIRTUAL", 14) == 0 ? OBJECT_VIRTUAL : OBJECT_TABLE;
+  }
+  engine_finalize(engine, statement);
+  return type;
+}
+
+static void read_columns(struct engine *engine, struct source *source) {
+  sqlite3_stmt *rows = engine_prepare(
+      engine,
+      engine_printf(
+          engine,
+          "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(%Q, 'main') ORDER BY cid",
+          source->name));
+  int n_keys = 0;
+  while (engine_step(engine, rows)) {
+    struct source_column column = {.name = engine_column(engine, rows, 0),
+                                   .type = engine_column(engine, rows, 1)};
+    column.not_null = sqlite3_column_int(rows, 2) != 0;
+    int hidden = sqlite3_column_int(rows, 4);
+    column.generated = hidden == 2 || hidden == 3;
+    if (!column.type) column.type = "";
+    const char *collation = 0;
+    sqlite3_table_column_metadata(engine->db, "main", source->name, column.name, 0, &collation, 0, 0, 0);
+    column.collation = engine_printf(engine, "%s", collation ? collation : "BINARY");
+    if (sqlite3_column_int(rows, 3) > 0) n_keys++;
+    if (sqlite3_column_int(rows, 3) == 1 && sqlite3_stricmp(column.type, "INTEGER") == 0)
+      source->integer_primary_key = column.name;
+    source->has_generated |= column.generated;
+    source->columns = engine_grow(engine, source->columns, source->n_columns, sizeof column);
+    if (!source->columns) break;
+    source->columns[source->n_columns++] = column;
+  }
+  engine_finalize(engine, rows);
+  if (n_keys != 1) source->integer_primary_key = 0;
+}
+
+static struct source_unique *add_unique(struct engine *engine, struct source *source) {
+  source->uniques = engine_grow(engine, source->uniques, source->n_uniques, sizeof *source->uniques);
+  if (!source->uniques) return 0;
+  struct source_unique *unique = &source->uniques[source->n_uniques++];
+  memset(unique, 0, sizeof *unique);
+  return unique;
+}
+
+static void add_column(struct engine *engine, struct source_unique *unique, char *name) {
+  unique->columns = engine_grow(engine, unique->columns, unique->n_columns, sizeof *unique->columns);
+  if (unique->columns) unique->columns[unique->n_columns++] = name;
+}
+
+static void read_uniques(struct engine *engine, struct source *source) {
+  sqlite3_stmt *indexes = engine_prepare(
+      engine,
+      engine_printf(engine,
+                    "SELECT name, origin FROM pragma_index_list(%Q, 'main') WHERE \"unique\" ORDER BY name",
+                    source->name));
+  while (engine_step(engine, indexes)) {
+    struct source_unique *unique = add_unique(engine, source);
+    if (!unique) break;
+    unique->index = engine_column(engine, indexes, 0);
+    sqlite3_stmt *columns = engine_prepare(
+        engine, engine_printf(engine, "SELECT name, cid FROM pragma_index_info(%Q, 'main') ORDER BY seqno",
+                              unique->index));
+    while (engine_step(engine, columns)) {
+      char *name = engine_column(engine, columns, 0);
+      if (name)
+        add_column(engine, unique, name);
+      else
+        unique->has_expression = true;
+    }
+    engine_finalize(engine, columns);
+  }
+  engine_finalize(engine, indexes);
+  if (source->without_rowid) return;
+  struct source_unique *rowid = add_unique(engine, source);
+  if (rowid) add_column(engine, rowid, source->integer_primary_key ? source->integer_primary_key : "rowid");
+}
+
+struct source *source_read(struct engine *engine, const char *name) {
+  struct source *source = engine_alloc(engine, sizeof *source);
+  if (!source) return 0;
+  source->name = engine_printf(engine, "%s", name);
+  read_columns(engine, source);
+  /* A WITHOUT ROWID table's primary key is the one index that has no b-tree of its own in the schema. */
+  source->without_rowid =
+      engine_int(engine,
+                 engine_printf(
+                     engine,
+                     "SELECT count(*) FROM pragma_index_list(%Q, 'main') l WHERE l.origin='pk' AND NOT EXISTS"
+                     "(SELECT 1 FROM sqlite_master WHERE type='index' AND name=l.name)",
+                     name)) > 0;
+  if (source->without_rowid) source->integer_primary_key = 0;
+  read_uniques(engine, source);
+  return engine_ok(engine) ? source : 0;
+}
+
+const struct source_column *source_find(const struct source *source, const char *name) {
+  for (size_t i = 0; i < source->n_columns; i++)
+    if (sqlite3_stricmp(source->columns[i].name, name) == 0) return &source->columns[i];
+  return 0;
+}
+
+static bool contains(const char *text, const char *word) {
+  size_t n = strlen(word);
+  for (; *text; text++)
+    if (sqlite3_strnicmp(text, word, (int)n) == 0) return true;
+  return false;
+}
+
+/* https://www.sqlite.org/datatype3.html, 3.1: the first rule that fits. */
+const char *type_affinity(const char *declared) {
+  if (contains(declared, "INT")) return "INTEGER";
+  if (contains(declared, "CHAR") || contains(declared, "CLOB") || contains(declared, "TEXT")) return "TEXT";
+  if (contains(declared, "BLOB") || !*declared) return "";
+  if (contains(declared, "REAL") || contains(declared, "FLOA") || contains(declared, "DOUB")) return "REAL";
+  return "NUMERIC";
+}
+
+char *type_definition(struct engine *engine, const struct source_column *column, bool plain) {
+  for (const char *at = column->type; *at && !plain; at++)
+    if (!isalnum((unsigned char)*at) && !strchr(" _(),", *at)) plain = true;
+  const char *type = plain ? type_affinity(column->type) : column->type;
+  if (sqlite3_stricmp(column->collation, "BINARY") == 0) return engine_printf(engine, "%s", type);
+  return engine_printf(engine, "%s COLLATE \"%w\"", type, column->collation);
+}
+
+bool source_has_index(struct engine *engine, const struct source *source, char *const *columns, size_t n) {
+  if (n == 1 && source->integer_primary_key && sqlite3_stricmp(columns[0], source->integer_primary_key) == 0)
+    return true;
+  sqlite3_str *sql = sqlite3_str_new(engine->db);
+  sqlite3_str_appendf(sql, "SELECT count(*) FROM pragma_index_list(%Q, 'main') l WHERE NOT l.partial",
+                      source->name);
+  for (size_t i = 0; i < n; i++)
+    sqlite3_str_appendf(sql,
+                        " AND EXISTS(SELECT 1 FROM pragma_index_info(l.name, 'main') WHERE seqno=%d AND "
+                        "lower(name)=lower(%Q))",
+                        (int)i, columns[i]);
+  return engine_int(engine, engine_finish(engine, sql)) > 0;
+}

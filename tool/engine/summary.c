@@ -1,0 +1,626 @@
+#include "tool/engine/summary.h"
+#include <string.h>
+
+const char *summary_kind_name(enum summary_kind kind) {
+  return kind == KIND_TIME ? "time" : kind == KIND_KEY ? "key" : "whole";
+}
+
+/* While a summary is derived: where messages point to, and what SQLite said of the SELECT. */
+struct deriving {
+  const struct definitions *definitions;
+  const struct statement *statement;
+  const char *known_shape;
+  struct summary *summary;
+  struct shadow shadow;
+  struct shadow_reads reads;
+  const struct bucket_call *partition_call; /* of KIND_TIME */
+  const struct definition_option *partition, *source, *fixed;
+};
+
+static bool fail_at(struct engine *engine, const struct deriving *d, size_t offset) {
+  int code;
+  char *reason = engine_recover(engine, &code);
+  char *place = definitions_place(d->definitions, d->statement, offset);
+  engine_fail(engine, code ? code : CODE_FAILED, "%s: %s: %s", place ? place : "", d->statement->name,
+              reason ? reason : "out of memory");
+  sqlite3_free(reason);
+  sqlite3_free(place);
+  return false;
+}
+
+/* ------------------------------------------------------------------------------------------------ options */
+
+static bool read_options(struct engine *engine, struct deriving *d) {
+  for (size_t i = 0; i < d->statement->n_options; i++) {
+    const struct definition_option *option = &d->statement->options[i];
+    if (strcmp(option->name, "partition") == 0)
+      d->partition = option;
+    else if (strcmp(option->name, "source") == 0)
+      d->source = option;
+    else if (strcmp(option->name, "static") == 0)
+      d->fixed = option;
+    else if (strcmp(option->name, "index") == 0)
+      d->summary->index = option->value;
+    else
+      return engine_fail(
+          engine, CODE_FAILED,
+          "WITH (%s = ...): there is no such option; there are partition, source, static and index",
+          option->name);
+  }
+  return true;
+}
+
+/* ---------------------------------------------------------------------------------------- what the SELECT
+ * reads */
+
+static bool is_named(char *const *names, size_t n, const char *name) {
+  for (size_t i = 0; i < n; i++)
+    if (sqlite3_stricmp(names[i], name) == 0) return true;
+  return false;
+}
+
+static char **add_name(struct engine *engine, char **names, size_t *n, char *name) {
+  if (is_named(names, *n, name)) return names;
+  names = engine_grow(engine, names, *n, sizeof *names);
+  if (names) names[(*n)++] = name;
+  return names;
+}
+
+/* Tables and views that the SELECT itself names, not those behind a view. */
+static char **direct_objects(struct engine *engine, const struct shadow_reads *reads, size_t *n) {
+  char **names = 0;
+  *n = 0;
+  for (size_t i = 0; i < reads->n && engine_ok(engine); i++) {
+    char *spelled = 0;
+    const struct shadow_read *read = &reads->reads[i];
+    bool through_view = *read->inner && source_object(engine, read->inner, &spelled) == OBJECT_VIEW;
+    if (through_view)
+      names = add_name(engine, names, n, spelled);
+    else if (source_object(engine, read->table, &spelled) != OBJECT_NONE)
+      names = add_name(engine, names, n, spelled);
+  }
+  return names;
+}
+
+static bool whole(struct engine *engine, struct summary *summary, const char *reason) {
+  summary->kind = KIND_WHOLE;
+  summary->whole_reason = (char *)reason;
+  summary->source = 0;
+  summary->n_partition = 0;
+  return engine_ok(engine);
+}
+
+bool summary_become_whole(struct engine *engine, struct summary *s, const char *reason) {
+  s->tables = add_name(engine, s->tables, &s->n_tables, s->source->name);
+  s->track = 0;
+  for (size_t i = 0; i < s->n_columns; i++) {
+    s->columns[i].partition = -1;
+    s->columns[i].source = 0;
+  }
+  return whole(engine, s, engine_printf(engine, "%s", reason));
+}
+
+/* A reason that makes an inferred partition fall back to whole, but is an error for one that was asked for.
+ */
+static bool whole_unless_asked(struct engine *engine, struct deriving *d, const char *reason) {
+  if (d->partition)
+    return engine_fail(engine, CODE_FAILED, "WITH (partition = %s): %s", d->partition->value, reason);
+  return whole(engine, d->summary, reason);
+}
+
+/* The one table that is partitioned: as WITH (source = ...) says, or the only one that has the column. */
+static bool find_source(struct engine *engine, struct deriving *d, const char *column,
+                        struct source **found) {
+  size_t n, n_having = 0;
+  char **objects = direct_objects(engine, &d->reads, &n);
+  const char *name = 0;
+  *found = 0;
+  if (d->source) {
+    char *unquoted = 0;
+    struct token_list list;
+    if (tokens_read(d->source->value, &list) && list.n == 1) unquoted = token_value(&list.tokens[0]);
+    tokens_free(&list);
+    name = engine_printf(engine, "%s", unquoted ? unquoted : d->source->value);
+    sqlite3_free(unquoted);
+    if (!is_named(objects, n, name))
+      return engine_fail(engine, CODE_FAILED, "WITH (source = %s): the SELECT doesn't read it",
+                         d->source->value);
+    n_having = 1;
+  }
+  for (size_t i = 0; i < n && !d->source; i++) {
+    char *sql =
+        engine_printf(engine, "SELECT count(*) FROM pragma_table_xinfo(%Q, 'main') WHERE %s", objects[i],
+                      column ? engine_printf(engine, "lower(name)=lower(%Q)", column) : "1");
+    if (engine_int(engine, sql) == 0) continue;
+    name = objects[i];
+    n_having++;
+  }
+  if (n_having > 1)
+    return whole_unless_asked(engine, d,
+                              "several tables could be the source; say which with WITH (source = ...)");
+  if (n_having == 0) return whole_unless_asked(engine, d, "no table of the SELECT has that column");
+  char *spelled = 0;
+  enum object_type type = source_object(engine, name, &spelled);
+  if (type == OBJECT_VIEW)
+    return whole_unless_asked(engine, d,
+                              engine_printf(engine,
+                                            "its source %s is a view, whose changes can't be told apart by "
+                                            "partition; summarize the table behind it",
+                                            spelled));
+  if (type != OBJECT_TABLE)
+    return engine_fail(engine, CODE_FAILED, "%s is a virtual table, whose changes no trigger can see", name);
+  *found = source_read(engine, spelled);
+  return *found != 0;
+}
+
+/* ------------------------------------------------------------------------------------------------ partition
+ */
+
+/* Columns of the source that the SELECT reads directly, in the source's order. */
+static bool find_source_columns(struct engine *engine, struct deriving *d) {
+  struct summary *s = d->summary;
+  for (size_t c = 0; c < s->source->n_columns; c++) {
+    bool used = s->time && sqlite3_stricmp(s->time, s->source->columns[c].name) == 0;
+    for (size_t i = 0; i < d->reads.n && !used; i++)
+      used = sqlite3_stricmp(d->reads.reads[i].table, s->source->name) == 0 &&
+             sqlite3_stricmp(d->reads.reads[i].column, s->source->columns[c].name) == 0;
+    if (!used) continue;
+    s->source_columns =
+        engine_grow(engine, s->source_columns, s->n_source_columns, sizeof *s->source_columns);
+    if (!s->source_columns) return false;
+    s->source_columns[s->n_source_columns++] = s->source->columns[c].name;
+  }
+  if (s->n_source_columns == 0) {
+    /* count(*) alone reads no column; the part needs one. */
+    s->source_columns = engine_grow(engine, 0, 0, sizeof *s->source_columns);
+    if (s->source_columns) s->source_columns[s->n_source_columns++] = s->source->columns[0].name;
+  }
+  return engine_ok(engine);
+}
+
+static bool derive_time(struct engine *engine, struct deriving *d, const struct bucket_call *call) {
+  struct summary *s = d->summary;
+  if (!find_source(engine, d, call->column, &s->source)) return false;
+  if (!s->source) return true;
+  const struct source_column *column = source_find(s->source, call->column);
+  if (!column) return engine_fail(engine, CODE_FAILED, "%s has no column %s", s->source->name, call->column);
+  if (d->known_shape)
+    s->shape = time_shape_from_text(d->known_shape);
+  else if (!time_shape_detect(engine, s->source, column->name, &s->shape))
+    return false;
+  if (!grain_from(engine, call->grain, &s->shape, &s->grain)) {
+    char *reason = engine_recover(engine, 0);
+    char *kept = engine_printf(engine, "%s", reason ? reason : "out of memory");
+    sqlite3_free(reason);
+    return whole_unless_asked(engine, d, kept);
+  }
+  s->grain.bounds = call->signature;
+  s->kind = KIND_TIME;
+  s->time = column->name;
+  s->n_partition = 1;
+  d->partition_call = call;
+  return true;
+}
+
+static bool derive_keys(struct engine *engine, struct deriving *d) {
+  struct summary *s = d->summary;
+  size_t n;
+  char **parts = shadow_split(engine, d->partition->value, &n);
+  if (n == 0 || n > KEYS_MAX)
+    return engine_fail(engine, CODE_FAILED, "WITH (partition = %s): 1 to %d columns or expressions",
+                       d->partition->value, KEYS_MAX);
+  if (!find_source(engine, d, n == 1 && parts[0][0] != '"' && !strpbrk(parts[0], " ()|+-*/'") ? parts[0] : 0,
+                   &s->source))
+    return false;
+  if (!s->source) return true;
+  char **names = engine_alloc(engine, (s->source->n_columns + 1) * sizeof *names);
+  for (size_t c = 0; names && c < s->source->n_columns; c++) names[c] = s->source->columns[c].name;
+  for (size_t i = 0; i < n && engine_ok(engine); i++) {
+    s->keys[i] = shadow_expression(engine, parts[i], names, s->source->n_columns);
+    if (!s->keys[i])
+      return engine_fail(engine, CODE_FAILED,
+                         "WITH (partition = %s): %s is no column of %s, nor an expression over one",
+                         d->partition->value, parts[i], s->source->name);
+    for (size_t c = 0; c < s->source->n_columns; c++)
+      if (strcmp(s->keys[i], engine_printf(engine, "{row}.\"%w\"", names[c])) == 0)
+        s->key_columns[i] = names[c];
+  }
+  s->kind = KIND_KEY;
+  s->n_partition = n;
+  return engine_ok(engine);
+}
+
+/* Which kind of partition the definition asks for or lets us infer. */
+static bool derive_partition(struct engine *engine, struct deriving *d) {
+  const struct shadow *shadow = &d->shadow;
+  if (d->partition) return derive_keys(engine, d);
+  if (shadow->n_calls == 0) return whole(engine, d->summary, "use time_bucket or WITH (partition = ...)");
+  if (shadow->has_limit)
+    return whole(engine, d->summary,
+                 "its LIMIT is one of the whole result; filter when reading, or use WITH (partition = ...)");
+  for (size_t i = 0; i < shadow->n_calls; i++) {
+    const struct bucket_call *call = &shadow->calls[i];
+    if (!call->column) return whole(engine, d->summary, "the time in time_bucket is not a plain column");
+    if (sqlite3_stricmp(call->column, shadow->calls[0].column) != 0 ||
+        strcmp(call->signature, shadow->calls[0].signature) != 0)
+      return whole(engine, d->summary, "it has several different time_bucket calls");
+  }
+  return derive_time(engine, d, &shadow->calls[0]);
+}
+
+/* ------------------------------------------------------------------------------------------------ rewriting
+ */
+
+/* The call in plain SQL over its own argument, for any spelling of time; NULL where there is none (zones). */
+static char *plain_call(struct engine *engine, const struct bucket_call *call) {
+  struct grain number, text;
+  const struct time_shape integer = {0}, iso = {.is_text = true, .separator = ' '};
+  if (call->grain->zone) return 0;
+  if (!grain_from(engine, call->grain, &integer, &number) || !grain_from(engine, call->grain, &iso, &text)) {
+    sqlite3_free(engine_recover(engine, 0));
+    return 0;
+  }
+  const struct sql_variable *v = grain_variables(engine, 0, &iso, &text);
+  const struct sql_variable *numbers = grain_variables(engine, 0, &integer, &number);
+  numbers = sql_literal(engine, numbers, "x", "almanac_time");
+  v = sql_literal(engine, v, "number_start", sql_text(engine, "start_alone", numbers));
+  v = sql_literal(engine, v, "time", call->time);
+  return sql_text(engine, "any_call", v);
+}
+
+static bool rewrite(struct engine *engine, struct deriving *d) {
+  struct summary *s = d->summary;
+  size_t n = d->shadow.n_calls;
+  char **part = engine_alloc(engine, (n + 1) * sizeof *part),
+       **live = engine_alloc(engine, (n + 1) * sizeof *live);
+  for (size_t i = 0; i < n && engine_ok(engine); i++) {
+    const struct bucket_call *call = &d->shadow.calls[i], *own = d->partition_call;
+    live[i] = plain_call(engine, call);
+    part[i] = live[i];
+    if (own && call->column && strcmp(call->signature, own->signature) == 0 &&
+        sqlite3_stricmp(call->column, own->column) == 0)
+      part[i] =
+          call->qualifier ? engine_printf(engine, "%s.almanac_bucket", call->qualifier) : "almanac_bucket";
+  }
+  if (!engine_ok(engine)) return false;
+  s->select_part = shadow_rewrite(engine, &d->shadow, part);
+  s->select_live = shadow_rewrite(engine, &d->shadow, live);
+  return engine_ok(engine);
+}
+
+/* -------------------------------------------------------------------------------------- columns of the
+ * result */
+
+static bool read_names(struct engine *engine, struct deriving *d, sqlite3_stmt *statement) {
+  struct summary *s = d->summary;
+  s->n_columns = (size_t)sqlite3_column_count(statement);
+  s->columns = engine_alloc(engine, s->n_columns * sizeof *s->columns);
+  for (size_t i = 0; s->columns && i < s->n_columns; i++) {
+    s->columns[i].name = engine_printf(engine, "%s", sqlite3_column_name(statement, (int)i));
+    s->columns[i].partition = -1;
+    for (size_t k = 0; k < i; k++)
+      if (sqlite3_stricmp(s->columns[k].name, s->columns[i].name) == 0)
+        return engine_fail(engine, CODE_FAILED,
+                           "two result columns are named %s; give one another name with AS",
+                           s->columns[i].name);
+    if (sqlite3_strnicmp(s->columns[i].name, "almanac_", 8) == 0)
+      return engine_fail(
+          engine, CODE_FAILED,
+          "the result column %s: names that start with almanac_ are the tool's own; rename it with AS",
+          s->columns[i].name);
+  }
+  return engine_ok(engine);
+}
+
+/* Which result columns are plain columns of the source, and which are the partition, by their origin. */
+static void read_origins(struct engine *engine, struct summary *s, sqlite3_stmt *statement,
+                         const char *list) {
+  for (size_t i = 0; i < s->n_columns; i++) {
+    const char *table = sqlite3_column_table_name(statement, (int)i),
+               *column = sqlite3_column_origin_name(statement, (int)i);
+    if (!table || !column) continue;
+    if (strcmp(table, list) == 0) s->columns[i].partition = 0;
+    if (sqlite3_stricmp(table, s->source->name) != 0) continue;
+    s->columns[i].source = source_find(s->source, column);
+    for (size_t k = 0; s->kind == KIND_KEY && k < s->n_partition; k++)
+      if (s->key_columns[k] && sqlite3_stricmp(s->key_columns[k], column) == 0)
+        s->columns[i].partition = (int)k;
+  }
+  /* One result column is enough for each partition column; a second one is a plain column. */
+  s->partition_shown = true;
+  for (size_t k = 0; k < s->n_partition; k++) {
+    bool shown = false;
+    for (size_t i = 0; i < s->n_columns; i++) {
+      if (s->columns[i].partition != (int)k) continue;
+      if (shown) s->columns[i].partition = -1;
+      shown = true;
+    }
+    s->partition_shown &= shown;
+  }
+  (void)engine;
+}
+
+/* Every other table that is read: a change there dirties everything. */
+static bool read_tables(struct engine *engine, struct deriving *d, const struct shadow_reads *reads) {
+  struct summary *s = d->summary;
+  size_t n_fixed = 0;
+  char **fixed = d->fixed ? shadow_split(engine, d->fixed->value, &n_fixed) : 0;
+  for (size_t i = 0; i < reads->n && engine_ok(engine); i++) {
+    char *spelled = 0;
+    const char *table = reads->reads[i].table;
+    if (s->source && sqlite3_stricmp(table, s->source->name) == 0) continue;
+    if (sqlite3_strnicmp(table, "almanac_", 8) == 0 || is_named(fixed, n_fixed, table)) continue;
+    enum object_type type = source_object(engine, table, &spelled);
+    if (type == OBJECT_VIRTUAL)
+      return engine_fail(
+          engine, CODE_FAILED,
+          "%s is a virtual table, whose changes no trigger can see; WITH (static = %s) if it never changes",
+          table, table);
+    if (sqlite3_stricmp(table, "sqlite_master") == 0 || sqlite3_stricmp(table, "sqlite_schema") == 0)
+      return engine_fail(engine, CODE_FAILED, "a summary can't read the schema table");
+    if (type == OBJECT_TABLE) s->tables = add_name(engine, s->tables, &s->n_tables, spelled);
+  }
+  return engine_ok(engine);
+}
+
+/* Nothing may read the source but the part: a view over it or a qualified name would get the whole table. */
+static bool check_scope(struct engine *engine, const struct summary *s, const struct shadow_reads *reads,
+                        const char *part) {
+  for (size_t i = 0; i < reads->n; i++) {
+    const struct shadow_read *read = &reads->reads[i];
+    if (sqlite3_stricmp(read->table, s->source->name) != 0 || strcmp(read->inner, part) == 0) continue;
+    return engine_fail(engine, CODE_FAILED,
+                       "%s is also read through %s, which always sees the whole table; read the table itself",
+                       s->source->name, *read->inner ? read->inner : "another name");
+  }
+  return true;
+}
+
+static bool same_names(const struct summary *s, sqlite3_stmt *statement) {
+  return (size_t)sqlite3_column_count(statement) == s->n_columns;
+}
+
+/* Prepares the SELECT over a stand-in of the part, to see that it works there and what its columns are. */
+static bool check_part(struct engine *engine, struct deriving *d) {
+  struct summary *s = d->summary;
+  uint64_t random;
+  sqlite3_randomness(sizeof random, &random);
+  char *part = engine_printf(engine, "almanac_part_%llx", (unsigned long long)random);
+  char *list = engine_printf(engine, "almanac_list_%llx", (unsigned long long)random);
+  const struct sql_variable *v = summary_variables(engine, s);
+  v = sql_literal(engine, v, "part", part);
+  v = sql_literal(engine, v, "list", list);
+  if (!sql_run(engine, s->kind == KIND_TIME ? "check_part_time" : "check_part_key", v)) return false;
+  struct shadow_reads reads;
+  int offset;
+  sqlite3_stmt *statement = shadow_prepare(engine, sql_text(engine, "check_select", v), &reads, &offset);
+  bool good = statement && check_scope(engine, s, &reads, part) && read_tables(engine, d, &reads);
+  if (good && !same_names(s, statement))
+    good = engine_fail(engine, CODE_FAILED, "write the columns out instead of *");
+  if (good) read_origins(engine, s, statement, list);
+  s->live = !reads.calls_extension && !reads.calls_bucket;
+  sqlite3_finalize(statement);
+  int code;
+  char *error = engine_recover(engine, &code);
+  sql_run(engine, "check_drop", v);
+  if (error || code) {
+    sqlite3_free(engine_recover(engine, 0));
+    engine_fail(engine, code, "%s", error ? error : "out of memory");
+  }
+  sqlite3_free(error);
+  return engine_ok(engine);
+}
+
+static bool check_whole(struct engine *engine, struct deriving *d) {
+  struct shadow_reads reads;
+  int offset;
+  sqlite3_stmt *statement = shadow_prepare(engine, d->summary->select_live, &reads, &offset);
+  sqlite3_finalize(statement);
+  d->summary->live = statement && !reads.calls_extension && !reads.calls_bucket;
+  return statement && read_tables(engine, d, &reads);
+}
+
+/* --------------------------------------------------------------------------------------------------- derive
+ */
+
+static bool derive(struct engine *engine, struct deriving *d, int *offset) {
+  struct summary *s = d->summary;
+  *offset = 0;
+  if (!read_options(engine, d) || !shadow_read(engine, s->select, &d->shadow)) return false;
+  int place;
+  sqlite3_stmt *statement = shadow_prepare(engine, s->select, &d->reads, &place);
+  if (place > 0) *offset = place;
+  bool named = statement && read_names(engine, d, statement);
+  sqlite3_finalize(statement);
+  if (!named || !derive_partition(engine, d)) return false;
+  if (s->kind != KIND_WHOLE && !find_source_columns(engine, d)) return false;
+  if (!rewrite(engine, d)) return false;
+  return s->kind == KIND_WHOLE ? check_whole(engine, d) : check_part(engine, d);
+}
+
+bool summary_derive(struct engine *engine, const struct definitions *definitions,
+                    const struct statement *statement, const char *known_shape, struct summary *summary) {
+  memset(summary, 0, sizeof *summary);
+  struct deriving d = {
+      .definitions = definitions, .statement = statement, .known_shape = known_shape, .summary = summary};
+  summary->name = engine_printf(engine, "%s", statement->name);
+  summary->definition = engine_printf(engine, "%s", statement->text);
+  summary->select = engine_printf(engine, "%s", statement->select);
+  int offset = 0;
+  if (engine_ok(engine) && !derive(engine, &d, &offset)) fail_at(engine, &d, (size_t)offset);
+  shadow_free(&d.shadow);
+  return engine_ok(engine);
+}
+
+/* ------------------------------------------------------------------------------------------------- variables
+ */
+
+char *summary_object(struct engine *engine, const struct summary *summary, const char *what) {
+  return engine_printf(engine, "almanac_%s_%lld", what, (long long)summary->id);
+}
+
+/* The stored column that holds partition column i: a result column, or one of our own. */
+static char *stored_partition(struct engine *engine, const struct summary *s, size_t i) {
+  for (size_t c = 0; c < s->n_columns; c++)
+    if (s->columns[c].partition == (int)i) return quoted(engine, s->columns[c].name);
+  return engine_printf(engine, "almanac_p%d", (int)i + 1);
+}
+
+static const char *partition_type(const struct summary *s) {
+  return s->shape.is_text ? "TEXT" : s->shape.is_real ? "REAL" : "INTEGER";
+}
+
+/* `format` for each partition column, joined: %k region's, %p dirty list's, %s stored, %e key expression. */
+static char *for_partition(struct engine *engine, const struct summary *s, const char *format,
+                           const char *separator) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_partition; i++) {
+    if (i > 0) sqlite3_str_appendall(out, separator);
+    for (const char *at = format; *at; at++) {
+      if (*at != '%') {
+        sqlite3_str_appendchar(out, 1, *at);
+        continue;
+      }
+      at++;
+      if (*at == 'k') sqlite3_str_appendf(out, "k%d", (int)i + 1);
+      if (*at == 'p') sqlite3_str_appendf(out, "p%d", (int)i + 1);
+      if (*at == 's') sqlite3_str_appendall(out, stored_partition(engine, s, i));
+      if (*at == 'e') sqlite3_str_appendall(out, s->keys[i]);
+      if (*at == 'd' && s->kind == KIND_TIME) sqlite3_str_appendall(out, partition_type(s));
+      if (*at == 'd' && s->kind == KIND_KEY) {
+        const struct source_column *column =
+            s->key_columns[i] ? source_find(s->source, s->key_columns[i]) : 0;
+        sqlite3_str_appendall(out, column ? type_definition(engine, column, true) : "");
+      }
+    }
+  }
+  return engine_finish(engine, out);
+}
+
+/* Columns that keep their type are plain in every arm of the view; a + keeps the others without one. */
+static char *result_list(struct engine *engine, const struct summary *s, bool names_only) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_columns; i++) {
+    const struct result_column *column = &s->columns[i];
+    bool plain = names_only || column->source || column->partition >= 0;
+    sqlite3_str_appendf(out, "%s%s\"%w\"", i ? ", " : "", plain ? "" : "+", column->name);
+  }
+  return engine_finish(engine, out);
+}
+
+static char *stored_definitions(struct engine *engine, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_columns; i++) {
+    const struct result_column *column = &s->columns[i];
+    const char *type = column->source ? type_definition(engine, column->source, false)
+                       : column->partition >= 0 && s->kind == KIND_TIME ? partition_type(s)
+                                                                        : "";
+    sqlite3_str_appendf(out, "%s\"%w\"%s%s", i ? ", " : "", column->name, *type ? " " : "", type);
+  }
+  for (size_t k = 0; k < s->n_partition; k++) {
+    char *name = stored_partition(engine, s, k);
+    const struct source_column *column = s->key_columns[k] ? source_find(s->source, s->key_columns[k]) : 0;
+    if (strncmp(name, "almanac_p", 9) != 0) continue;
+    sqlite3_str_appendf(out, ", %s %s", name,
+                        s->kind == KIND_TIME ? partition_type(s)
+                        : column             ? type_definition(engine, column, true)
+                                             : "");
+  }
+  if (s->kind == KIND_WHOLE) sqlite3_str_appendall(out, ", almanac_generation INTEGER NOT NULL");
+  return engine_finish(engine, out);
+}
+
+/* What `compute` selects: the result, and our own partition columns where the result doesn't show them. */
+static char *computed_list(struct engine *engine, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  sqlite3_str_appendall(out, "almanac_computed.*");
+  for (size_t k = 0; k < s->n_partition; k++)
+    if (strncmp(stored_partition(engine, s, k), "almanac_p", 9) == 0)
+      sqlite3_str_appendf(out, ", (SELECT p%d FROM {claimed})", (int)k + 1);
+  if (s->kind == KIND_WHOLE) sqlite3_str_appendall(out, ", ?1");
+  return engine_finish(engine, out);
+}
+
+static char *source_list(struct engine *engine, const struct summary *s, const char *prefix) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_source_columns; i++)
+    sqlite3_str_appendf(out, "%s%s\"%w\"", i ? ", " : "", prefix, s->source_columns[i]);
+  return engine_finish(engine, out);
+}
+
+/* The key expressions without a row in front of their columns, as an index has them. */
+static char *key_names(struct engine *engine, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_partition; i++) {
+    char *key = s->key_columns[i] ? quoted(engine, s->key_columns[i])
+                                  : engine_printf(engine, "%s", s->keys[i] ? s->keys[i] : "");
+    for (char *at; (at = strstr(key, "{row}.")) != 0;)
+      key = engine_printf(engine, "%.*s%s", (int)(at - key), key, at + 6);
+    sqlite3_str_appendf(out, "%s%s", i ? ", " : "", key);
+  }
+  return engine_finish(engine, out);
+}
+
+static const struct sql_variable *partition_variables(struct engine *engine, const struct sql_variable *v,
+                                                      const struct summary *s) {
+  static const struct {
+    const char *name, *format, *separator;
+  } lists[] = {
+      {"region_columns", "%k", ", "},
+      {"region_definitions", "%k %d", ", "},
+      {"dirty_columns", "%p", ", "},
+      {"dirty_definitions", "%p %d", ", "},
+      {"dirty_order", "%p DESC", ", "},
+      {"partitions", "%s", ", "},
+      {"stored_region_matches", "r.%k IS s.%s", " AND "},
+      {"stored_dirty_matches", "d.%p IS s.%s", " AND "},
+      {"region_dirty_matches", "d.%p IS r.%k", " AND "},
+      {"list_stored_matches", "l.%p IS s.%s", " AND "},
+      {"list_dirty_matches", "d.%p IS l.%p", " AND "},
+      {"claimed_stored_matches", "s.%s IS m.%p", " AND "},
+      {"claimed_rows_matches", "m.%p IS r.%s", " AND "},
+      {"claimed_dirty_matches", "d.%p IS m.%p", " AND "},
+  };
+  for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+    v = sql_literal(engine, v, lists[i].name, for_partition(engine, s, lists[i].format, lists[i].separator));
+  v = sql_literal(engine, v, "list_unique", s->kind == KIND_TIME ? ", UNIQUE(p1)" : "");
+  if (s->kind != KIND_KEY) return v;
+  v = sql_literal(engine, v, "key_names", key_names(engine, s));
+  v = sql_template(engine, v, "keys", for_partition(engine, s, "%e", ", "));
+  v = sql_template(engine, v, "region_matches", for_partition(engine, s, "%k IS %e", " AND "));
+  v = sql_template(engine, v, "changed_matches",
+                   for_partition(engine, s, "likelihood(%e IS d.%p, 0.000001)", " AND "));
+  return sql_template(engine, v, "claimed_matches", for_partition(engine, s, "%e IS d.%p", " AND "));
+}
+
+const struct sql_variable *summary_variables(struct engine *engine, const struct summary *s) {
+  const struct sql_variable *v = 0;
+  v = sql_literal(engine, v, "id", engine_printf(engine, "%lld", (long long)s->id));
+  v = sql_literal(engine, v, "name", quoted(engine, s->name));
+  v = sql_literal(engine, v, "temp", "");
+  v = sql_literal(engine, v, "stored", engine_printf(engine, "\"%w_stored\"", s->name));
+  v = sql_literal(engine, v, "dirty", summary_object(engine, s, "dirty"));
+  v = sql_literal(engine, v, "changed", summary_object(engine, s, "changed"));
+  v = sql_literal(engine, v, "other", summary_object(engine, s, "other"));
+  v = sql_literal(engine, v, "track", engine_printf(engine, "%lld", (long long)s->track));
+  v = sql_literal(engine, v, "region", engine_printf(engine, "almanac_region_%lld", (long long)s->track));
+  v = sql_literal(engine, v, "result_names", result_list(engine, s, true));
+  v = sql_literal(engine, v, "stored_columns", result_list(engine, s, false));
+  v = sql_literal(engine, v, "computed_columns", result_list(engine, s, false));
+  v = sql_literal(engine, v, "stored_definitions", stored_definitions(engine, s));
+  v = sql_template(engine, v, "computed", computed_list(engine, s));
+  v = sql_literal(engine, v, "select", s->kind == KIND_WHOLE ? s->select_live : s->select_part);
+  if (s->kind == KIND_WHOLE) return v;
+  v = sql_literal(engine, v, "source", quoted(engine, s->source->name));
+  v = sql_literal(engine, v, "source_names", source_list(engine, s, ""));
+  v = sql_literal(engine, v, "source_columns", source_list(engine, s, "q."));
+  v = partition_variables(engine, v, s);
+  if (s->kind == KIND_KEY) return v;
+  v = sql_literal(engine, v, "time", quoted(engine, s->time));
+  v = sql_literal(engine, v, "partition", stored_partition(engine, s, 0));
+  v = sql_literal(engine, v, "partition_type", partition_type(s));
+  v = grain_variables(engine, v, &s->shape, &s->grain);
+  v = shape_variables(engine, v, &s->shape);
+  return unit_variables(engine, v, &s->shape, s->unit ? s->unit : s->grain.unit,
+                        s->unit ? s->unit_offset : s->grain.unit_offset);
+}

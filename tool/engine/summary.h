@@ -1,0 +1,75 @@
+/*
+** A summary: what its definition means on the schema as it is now. Nothing of it is stored but the definition
+** and the few facts of catalog.h: the rest is derived each time, so that it can't disagree with the schema.
+*/
+#ifndef ALMANAC_SUMMARY_H
+#define ALMANAC_SUMMARY_H
+#include "tool/engine/definitions.h"
+#include "tool/engine/grain.h"
+#include "tool/engine/shadow.h"
+#include "tool/engine/source.h"
+
+enum summary_kind { KIND_TIME, KIND_KEY, KIND_WHOLE };
+
+enum { KEYS_MAX = 8 };
+
+struct result_column {
+  char *name;
+  const struct source_column *source; /* a plain column of the source, else NULL */
+  int partition;                      /* which partition column it is, else -1 */
+};
+
+struct summary {
+  int64_t id;
+  char *name;
+  char *definition; /* the whole CREATE statement */
+  char *select;     /* as written */
+  enum summary_kind kind;
+  char *whole_reason; /* KIND_WHOLE: why, for the user */
+  bool live;          /* its view needs no extension; otherwise it shows the rows as of the last refresh */
+  char *index;        /* WITH (index = ...), or NULL */
+
+  struct source *source; /* NULL for KIND_WHOLE */
+  char *time;            /* KIND_TIME: the column */
+  struct time_shape shape;
+  struct grain grain;
+  char *keys[KEYS_MAX];        /* KIND_KEY: expressions over {row} */
+  char *key_columns[KEYS_MAX]; /* KIND_KEY: the column where a key is one, else NULL */
+  size_t n_partition;          /* partition columns: 1 for time, the keys' number, 0 for whole */
+  bool partition_shown; /* all of them are result columns, so that many partitions can be computed at once */
+
+  char *select_part; /* the SELECT over the part: buckets are the part's column almanac_bucket */
+  char *select_live; /* the SELECT in plain SQL over the tables themselves */
+  struct result_column *columns;
+  size_t n_columns;
+  char **source_columns; /* those of the source that are read, in its order */
+  size_t n_source_columns;
+  char **tables; /* other tables: any change there dirties everything */
+  size_t n_tables;
+
+  /* From the catalog, for a summary that is declared. */
+  int64_t track;
+  int64_t unit, unit_offset;
+  int state;
+  bool proven;
+  char *broken; /* why it could not be derived, or NULL */
+};
+
+/* The kind's name in the catalog and in messages. */
+const char *summary_kind_name(enum summary_kind kind);
+
+/* Derives the summary from its CREATE statement; `known_shape` is its track's shape, or NULL to look at the
+   rows. Fails with FILE:LINE:COLUMN and the remedy. */
+bool summary_derive(struct engine *engine, const struct definitions *definitions,
+                    const struct statement *statement, const char *known_shape, struct summary *summary);
+
+/* Makes a whole summary of one that is not the sum of its partitions. */
+bool summary_become_whole(struct engine *engine, struct summary *summary, const char *reason);
+
+/* The variables of every SQL text about the summary. */
+const struct sql_variable *summary_variables(struct engine *engine, const struct summary *summary);
+
+/* Names in the database that follow from the summary's. */
+char *summary_object(struct engine *engine, const struct summary *summary, const char *what);
+
+#endif

@@ -1,0 +1,9 @@
+/* What saves a user an hour: an index that is missing, milliseconds taken for seconds, and the like. */
+#ifndef ALMANAC_NOTICES_H
+#define ALMANAC_NOTICES_H
+#include "tool/engine/catalog.h"
+
+/* Says what is worth knowing of a summary that was just declared. */
+void notices_of_summary(struct engine *engine, const struct summary *summary);
+
+#endif

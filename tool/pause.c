@@ -1,0 +1,44 @@
+/* almanac pause and resume: park triggers and views around a rebuild of the tables that they name. */
+#include "tool/engine/capture.h"
+#include "tool/engine/claim.h"
+#include "tool/engine/declare.h"
+#include "tool/engine/live_view.h"
+#include "tool/talk.h"
+#include "tool/verb.h"
+
+static int finish(struct engine *engine) {
+  engine->echo = false;
+  if (engine_ok(engine) && !engine->settings->dry_run)
+    engine_commit(engine);
+  else
+    engine_rollback(engine);
+  return engine->code;
+}
+
+int verb_pause(struct engine *engine) {
+  struct catalog catalog;
+  if (!catalog_require(engine) || !engine_begin(engine)) return CODE_FAILED;
+  engine->echo = engine->settings->dry_run;
+  if (catalog_load(engine, &catalog) && capture_disarm(engine)) {
+    for (size_t i = 0; i < catalog.n; i++) live_view_drop(engine, catalog.summaries[i]);
+    engine_exec(engine, "UPDATE almanac_setting SET value=1 WHERE name='paused'");
+  }
+  return finish(engine);
+}
+
+int verb_resume(struct engine *engine) {
+  struct catalog catalog;
+  if (!catalog_require(engine) || !engine_begin(engine)) return CODE_FAILED;
+  engine->echo = engine->settings->dry_run;
+  if (catalog_load(engine, &catalog)) {
+    /* Nobody watched the tables meanwhile. */
+    for (size_t i = 0; i < catalog.n; i++)
+      if (catalog.summaries[i]->broken)
+        talk_warning(engine->settings, "%s: %s", catalog.summaries[i]->name, catalog.summaries[i]->broken);
+      else
+        claim_unfill(engine, catalog.summaries[i]);
+    engine_exec(engine, "UPDATE almanac_setting SET value=0 WHERE name='paused'");
+    declare_arm(engine, &catalog);
+  }
+  return finish(engine);
+}

@@ -1,0 +1,127 @@
+/* almanac refresh: recomputes what has changed, once or every so often. */
+#include "tool/refresh.h"
+#include "tool/engine/claim.h"
+#include "tool/engine/refresher.h"
+#include "tool/talk.h"
+#include "tool/verb.h"
+#include <stdio.h>
+#include <time.h>
+
+static void on_progress(void *context, int64_t done, int64_t total, int64_t rows) {
+  struct progress *progress = context;
+  progress->total = total > done ? total : done;
+  progress_step(progress, done, rows);
+}
+
+static void print_result(struct engine *engine, const struct summary *summary,
+                         const struct refresh_report *report, double spent_s) {
+  if (engine->settings->json)
+    printf(
+        "%s\n",
+        engine_string(
+            engine,
+            engine_printf(engine,
+                          "SELECT json_object('name', %Q, 'partitions', %lld, 'rows', %lld, 'seconds', %.3f)",
+                          summary->name, (long long)report->partitions, (long long)report->rows, spent_s)));
+  else
+    talk_notice(engine->settings, "%s: %lld %s, %lld rows, %.2f s", summary->name,
+                (long long)report->partitions, report->partitions == 1 ? "partition" : "partitions",
+                (long long)report->rows, spent_s);
+}
+
+bool refresh_one(struct engine *engine, struct catalog *catalog, struct summary *summary) {
+  struct progress progress;
+  struct refresh_report report = {.progress = on_progress, .context = &progress};
+  double started = engine_clock_s();
+  progress_start(&progress, engine->settings, summary->name, 0);
+  bool good = refresher_run(engine, catalog, summary, &report);
+  progress_end(&progress);
+  if (good) {
+    print_result(engine, summary, &report, engine_clock_s() - started);
+    return true;
+  }
+  int code;
+  char *error = engine_recover(engine, &code);
+  engine_rollback(engine);
+  talk_warning(engine->settings, "%s: %s", summary->name, error ? error : "out of memory");
+  catalog_set_error(engine, summary, error ? error : "out of memory");
+  sqlite3_free(engine_recover(engine, 0));
+  sqlite3_free(error);
+  if (code == CODE_LOCKED)
+    engine_fail(engine, CODE_LOCKED, "%s: the database stayed locked", engine->settings->database);
+  return false;
+}
+
+/* Marks everything of the summary as changed: --full. */
+static bool forget(struct engine *engine, struct summary *summary) {
+  return engine_begin(engine) && claim_unfill(engine, summary) && engine_commit(engine);
+}
+
+static bool is_asked(const struct settings *settings, const struct summary *summary) {
+  for (int i = 0; i < settings->n_operands; i++)
+    if (sqlite3_stricmp(settings->operands[i], summary->name) == 0) return true;
+  return settings->n_operands == 0;
+}
+
+static bool check_names(struct engine *engine, const struct catalog *catalog) {
+  for (int i = 0; i < engine->settings->n_operands; i++)
+    if (!catalog_find(catalog, engine->settings->operands[i]))
+      return engine_fail(engine, CODE_FAILED, "there is no summary %s (almanac status %s lists them)",
+                         engine->settings->operands[i], engine->settings->database);
+  return true;
+}
+
+static int run_once(struct engine *engine) {
+  struct catalog catalog;
+  int n = 0, failed = 0;
+  if (!catalog_require(engine)) return CODE_FAILED;
+  if (catalog_is_paused(engine)) {
+    engine_fail(engine, CODE_FAILED, "%s is paused; run almanac resume first", engine->settings->database);
+    return CODE_FAILED;
+  }
+  if (!catalog_load(engine, &catalog) || !check_names(engine, &catalog)) return CODE_FAILED;
+  if (!refresher_settle(engine, &catalog)) return CODE_FAILED;
+  for (size_t i = 0; i < catalog.n && !engine_stopping(engine) && engine_ok(engine); i++) {
+    struct summary *summary = catalog.summaries[i];
+    if (!is_asked(engine->settings, summary)) continue;
+    n++;
+    if (engine->settings->full && !summary->broken && !forget(engine, summary)) break;
+    failed += !refresh_one(engine, &catalog, summary);
+  }
+  if (!engine_ok(engine)) return engine->code;
+  if (failed) return failed == n && n == 1 ? CODE_FAILED : CODE_SOME_FAILED;
+  return CODE_DONE;
+}
+
+/* Waits so that a run starts every so often and the runs take no more than their share of the time. */
+static void wait_for_next(const struct engine *engine, double run_s) {
+  double wait_s = engine->settings->every_s - run_s;
+  if (engine->settings->duty < 1 && wait_s < run_s / engine->settings->duty - run_s)
+    wait_s = run_s / engine->settings->duty - run_s;
+  for (double until = engine_clock_s() + wait_s; engine_clock_s() < until && !engine_stopping(engine);) {
+    const struct timespec tick = {.tv_nsec = 50000000};
+    nanosleep(&tick, 0);
+  }
+}
+
+int verb_refresh(struct engine *engine) {
+  int code;
+  while (true) {
+    double started = engine_clock_s();
+    code = run_once(engine);
+    if (engine->settings->every_s <= 0 || engine_stopping(engine)) break;
+    if (!engine_ok(engine)) {
+      /* What failed now (a lock, a full disk) may go well the next time. */
+      char *error = engine_recover(engine, 0);
+      engine_rollback(engine);
+      talk_warning(engine->settings, "%s", error ? error : "out of memory");
+      sqlite3_free(error);
+    }
+    wait_for_next(engine, engine_clock_s() - started);
+    engine_reset(engine);
+    if (engine_stopping(engine)) break;
+  }
+  if (engine_interrupted() && engine->settings->every_s > 0)
+    return CODE_DONE; /* SIGTERM is how it is ended */
+  return engine_interrupted() ? CODE_INTERRUPTED : code;
+}

@@ -1,0 +1,10 @@
+/* Refreshing one summary, for `refresh` and for the REFRESH statements of `apply`. */
+#ifndef ALMANAC_REFRESH_H
+#define ALMANAC_REFRESH_H
+#include "tool/engine/catalog.h"
+
+/* Refreshes it with its progress bar. A failure is kept in the catalog and said, and leaves the engine fit
+   for the next one; false then. */
+bool refresh_one(struct engine *engine, struct catalog *catalog, struct summary *summary);
+
+#endif
