@@ -71,7 +71,7 @@ typedef struct {
 /* Takes in the run before the suffix. True if the run's peak or its drawdown decides the answer from there.
  */
 static int grow_suffix(suffix *s, drawdown_mode mode, const drawdown_run *run) {
-  double own = against(mode, lower(run->peak, s->lowest), run->peak);
+  double own = against(mode, s->lowest, run->peak);
   int decides = run->peak > s->highest || own < s->deepest;
   s->highest = higher(s->highest, run->peak);
   s->lowest = lower(s->lowest, run->lowest);
