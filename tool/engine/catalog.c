@@ -30,52 +30,65 @@ bool catalog_is_paused(struct engine *engine) {
   return engine_int(engine, "SELECT value FROM almanac_setting WHERE name='paused'") != 0;
 }
 
-/* The catalog's row on top of what the definition says. */
-static void read_row(struct engine *engine, sqlite3_stmt *row, struct summary *s) {
-  char *definition = engine_column(engine, row, 2), *shape = engine_column(engine, row, 7);
+/* What the definition says on today's schema, under what the catalog knows. */
+static void derive(struct engine *engine, struct summary *s, const char *declared_kind, const char *shape) {
+  struct summary known = *s;
   struct definitions definitions = {0};
-  const char *name = engine_column(engine, row, 1);
-  if (definitions_read(engine, name, definition ? definition : "", &definitions) && definitions.n == 1)
+  if (definitions_read(engine, known.name, known.definition, &definitions) && definitions.n == 1)
     summary_derive(engine, &definitions, &definitions.statements[0], shape, s);
   definitions_free(&definitions);
+  enum summary_kind declared = strcmp(declared_kind, "whole") == 0  ? KIND_WHOLE
+                               : strcmp(declared_kind, "time") == 0 ? KIND_TIME
+                                                                    : KIND_KEY;
   if (!engine_ok(engine)) {
     char *error = engine_recover(engine, 0);
     s->broken = engine_printf(engine, "%s", error ? error : "out of memory");
     sqlite3_free(error);
-  }
-  s->id = sqlite3_column_int64(row, 0);
-  s->name = (char *)name;
-  s->definition = definition;
-  s->track = sqlite3_column_int64(row, 4);
-  s->state = sqlite3_column_int(row, 5);
-  s->proven = sqlite3_column_int(row, 6) != 0;
-  s->unit = sqlite3_column_int64(row, 8);
-  s->unit_offset = sqlite3_column_int64(row, 9);
-  const char *kind = (const char *)sqlite3_column_text(row, 3);
-  enum summary_kind declared = !kind || strcmp(kind, "whole") == 0 ? KIND_WHOLE
-                               : strcmp(kind, "time") == 0         ? KIND_TIME
-                                                                   : KIND_KEY;
-  if (!s->broken && s->kind != declared && declared == KIND_WHOLE) {
-    /* It was found not to be the sum of its partitions. */
+  } else if (declared == KIND_WHOLE && s->kind != KIND_WHOLE)
     summary_become_whole(engine, s, "it is not the sum of its partitions");
-  } else if (!s->broken && s->kind != declared)
-    s->broken = "the schema has changed since it was declared";
+  else if (declared != s->kind)
+    s->broken = engine_printf(engine, "the schema has changed since it was declared: %s",
+                              s->whole_reason ? s->whole_reason : "it has another partition now");
   if (s->broken) s->kind = declared;
+  s->id = known.id;
+  s->name = known.name;
+  s->definition = known.definition;
+  s->track = known.track;
+  s->state = known.state;
+  s->proven = known.proven;
+  s->unit = known.unit;
+  s->unit_offset = known.unit_offset;
 }
 
 bool catalog_load(struct engine *engine, struct catalog *catalog) {
   memset(catalog, 0, sizeof *catalog);
-  sqlite3_stmt *rows = engine_prepare(
-      engine,
-      "SELECT s.id, s.name, s.definition, s.kind, s.track, s.state, s.proven, t.shape, t.unit, t.unit_offset "
-      "FROM almanac_summary s LEFT JOIN almanac_track t ON t.id=s.track ORDER BY s.id");
+  struct row {
+    char *kind, *shape;
+  } *facts = 0;
+  sqlite3_stmt *rows =
+      engine_prepare(engine, "SELECT s.id, s.name, s.definition, s.track, s.state, s.proven, t.unit, "
+                             "t.unit_offset, s.kind, t.shape FROM almanac_summary s "
+                             "LEFT JOIN almanac_track t ON t.id=s.track ORDER BY s.id");
   while (engine_step(engine, rows)) {
-    struct summary *summary = engine_alloc(engine, sizeof *summary);
-    if (!summary) break;
-    read_row(engine, rows, summary);
-    catalog_append(engine, catalog, summary);
+    struct summary *s = engine_alloc(engine, sizeof *s);
+    facts = engine_grow(engine, facts, catalog->n, sizeof *facts);
+    if (!s || !facts) break;
+    s->id = sqlite3_column_int64(rows, 0);
+    s->name = engine_column(engine, rows, 1);
+    s->definition = engine_column(engine, rows, 2);
+    s->track = sqlite3_column_int64(rows, 3);
+    s->state = sqlite3_column_int(rows, 4);
+    s->proven = sqlite3_column_int(rows, 5) != 0;
+    s->unit = sqlite3_column_int64(rows, 6);
+    s->unit_offset = sqlite3_column_int64(rows, 7);
+    facts[catalog->n].kind = engine_column(engine, rows, 8);
+    facts[catalog->n].shape = engine_column(engine, rows, 9);
+    catalog_append(engine, catalog, s);
   }
   engine_finalize(engine, rows);
+  /* Only now: deriving makes temporary objects, which SQLite refuses while a statement reads. */
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++)
+    derive(engine, catalog->summaries[i], facts[i].kind, facts[i].shape);
   return engine_ok(engine);
 }
 

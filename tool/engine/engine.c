@@ -21,7 +21,7 @@ bool engine_fail(struct engine *engine, enum exit_code code, const char *format,
 
 bool engine_fail_sqlite(struct engine *engine, const char *doing) {
   int rc = sqlite3_errcode(engine->db) & 0xff;
-  if (rc == SQLITE_BUSY || rc == SQLITE_LOCKED)
+  if (rc == SQLITE_BUSY)
     return engine_fail(engine, CODE_LOCKED,
                        "%s: the database stayed locked for %g s; another writer holds it "
                        "(wait longer with --busy-timeout 30s)",
