@@ -32,8 +32,8 @@
 ** R-9  Buckets are counted from Monday 2000-01-03 00:00, those of months and years from 2000-01-01, those
 **      of a number from 1970; the modifier 'origin=YYYY-MM-DD[ HH:MM[:SS]]' changes it. In UTC, or on the
 **      zone's clock. Months need an origin on day 1 to 28.
-** R-10 NULL where the result does not fit: INTEGER starts below -2^63, months and zones beyond +-2^53
-**      seconds, text outside of years -4713 to 9999.
+** R-10 NULL where the result does not fit: INTEGER starts below -2^63, INTEGER ts of R-4 beyond +-2^53,
+**      months and zones beyond +-2^53 seconds, text outside of years -4713 to 9999.
 ** R-11 Each kind of modifier once, in any order. What is wrong is an error that starts with the function's
 **      name.
 **

@@ -5,6 +5,7 @@
 #define SECOND_NS INT64_C(1000000000)
 #define DAY_S     86400
 #define TWO_63    9223372036854775808.0
+#define EXACT     9007199254740992.0 /* 2^53: up to here doubles hold every whole number */
 
 /* ---- On one clock, without a zone ---- */
 
@@ -100,17 +101,23 @@ static bool bucket_whole(const struct time_grain *grain, int64_t ts, int64_t *st
   return time_grain_bucket_ticks(grain, ts, start);
 }
 
+/* The double nearest to the start of bucket `k`. */
+static double fraction_start(const struct time_grain *grain, double k) {
+  return (k * grain->numerator + grain->phase) / grain->denominator;
+}
+
 /*
-** R-4. Buckets of a width that is not whole in the unit of ts. Their starts are the doubles nearest to the
-** exact quotients, so that 0.3 starts a bucket of '100ms' and a start is in its own bucket; the division by
-** the width can be one off, and the comparison with these starts decides.
+** R-4. Buckets of a width that is not whole in the unit of ts. The division gives the bucket, or one a few
+** off where ts and the width are far apart; the comparison with the starts decides, so that 0.3 starts a
+** bucket of '100ms', and a start is in its own bucket. From about 2^53 buckets on a double is no finer than a
+** bucket, and starts one.
 */
 static double bucket_fraction(const struct time_grain *grain, double ts) {
   double k = floor((ts * grain->denominator - grain->phase) / grain->numerator);
-  double start = (k * grain->numerator + grain->phase) / grain->denominator;
-  double next = ((k + 1) * grain->numerator + grain->phase) / grain->denominator;
-  if (start > ts) return ((k - 1) * grain->numerator + grain->phase) / grain->denominator;
-  return next <= ts ? next : start;
+  if (!(fabs(k) < EXACT - 64)) return ts; /* 64: so that k can step */
+  while (fraction_start(grain, k) > ts) k--;
+  while (fraction_start(grain, k + 1) <= ts) k++;
+  return fraction_start(grain, k);
 }
 
 bool time_grain_bucket_number(const struct time_grain *grain, const struct time_number *ts,
@@ -126,7 +133,7 @@ bool time_grain_bucket_number(const struct time_grain *grain, const struct time_
     start->real = (double)start->integer;
     return found;
   }
-  if (by_calendar) return false;
+  if (by_calendar || (!ts->is_real && fabs(value) > EXACT)) return false;
   start->real = bucket_fraction(grain, value);
   if (!ts->is_real && start->real == floor(start->real) && fabs(start->real) < TWO_63)
     start->integer = (int64_t)start->real;
