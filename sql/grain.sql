@@ -18,7 +18,7 @@
 (SELECT CAST(strftime('%s', printf('%04d-%02d-01', m/12, m%12+1)) AS INTEGER)*{scale}
  FROM (SELECT m-((m-{offset})%{width}+{width})%{width} AS m
   FROM (SELECT CAST(strftime('%Y', s, 'unixepoch') AS INTEGER)*12+CAST(strftime('%m', s, 'unixepoch') AS INTEGER)-1 AS m
-   FROM (SELECT {number_seconds x={x}} AS s))))
+   FROM (SELECT {number_seconds x={x}} AS s))) WHERE m IS NOT NULL)
 
 -- @number_months_hi
 (CAST(strftime('%s', {p}/{scale}, 'unixepoch', '+{width} months') AS INTEGER)*{scale})
@@ -50,7 +50,7 @@ coalesce(strftime('{format}', {text_seconds x={p}}+{width}, 'unixepoch'), '~')
 -- @text_months_start
 (SELECT printf('%04d-%02d-01', m/12, m%12+1)||'{midnight}{shown}'
  FROM (SELECT m-((m-{offset})%{width}+{width})%{width} AS m
-  FROM (SELECT CAST(substr({x}, 1, 4) AS INTEGER)*12+CAST(substr({x}, 6, 2) AS INTEGER)-1 AS m)))
+  FROM (SELECT CAST(substr({x}, 1, 4) AS INTEGER)*12+CAST(substr({x}, 6, 2) AS INTEGER)-1 AS m)) WHERE m IS NOT NULL)
 
 -- @text_months_hi
 coalesce(strftime('{format}', substr({p}, 1, {length}), '+{width} months'), '~')
@@ -82,7 +82,7 @@ CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETW
 (SELECT CAST(strftime('%s', printf('%04d-%02d-01', m/12, m%12+1)) AS INTEGER)
  FROM (SELECT m-((m-{offset})%{width}+{width})%{width} AS m
   FROM (SELECT CAST(strftime('%Y', s, 'unixepoch') AS INTEGER)*12+CAST(strftime('%m', s, 'unixepoch') AS INTEGER)-1 AS m
-   FROM (SELECT {any_seconds x={x}} AS s))))
+   FROM (SELECT {any_seconds x={x}} AS s))) WHERE m IS NOT NULL)
 
 -- @any_bounds_bucket
 (SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start<={any_seconds x={x}} ORDER BY start DESC LIMIT 1)

@@ -18,6 +18,12 @@ CREATE TABLE {stored}({stored_definitions});
 -- @filled
 (SELECT state FROM almanac_summary WHERE id={id})
 
+-- @view_ok
+CREATE VIEW {ok_view}(ok) AS SELECT {condition};
+
+-- @ok
+(SELECT ok FROM {ok_view})
+
 -- Until a definition is proven to be the sum of its partitions, stored rows count only when nothing at all changed.
 
 -- @proven_time
@@ -81,7 +87,7 @@ UNION ALL SELECT {computed_columns} FROM (WITH {source} AS (SELECT * FROM {other
 -- @changed_key
 CREATE VIEW {changed}({source_names}) AS
 SELECT {source_columns} FROM (SELECT {region_columns} FROM {region} WHERE {ok} UNION SELECT {dirty_columns} FROM {dirty} WHERE {ok}) d
- CROSS JOIN {source} q ON {changed_matches}
+ CROSS JOIN {source} q ON {changed_matches row=q}
 UNION ALL SELECT {source_columns} FROM {source} q WHERE NOT {ok};
 
 -- @view_key

@@ -1,5 +1,4 @@
 #include "tool/engine/catalog.h"
-#include "tool/engine/live_view.h"
 #include <string.h>
 
 enum { FORMAT = 1 }; /* of the tables; raised when an older tool could not keep them right */
@@ -146,7 +145,7 @@ bool catalog_status_view(struct engine *engine, const struct catalog *catalog) {
   for (size_t i = 0; i < catalog->n; i++) {
     const struct summary *s = catalog->summaries[i];
     if (s->broken) continue;
-    const struct sql_variable *v = live_view_variables(engine, s);
+    const struct sql_variable *v = summary_variables(engine, s);
     const char *section = s->kind == KIND_TIME  ? "dirty_time"
                           : s->kind == KIND_KEY ? "dirty_key"
                                                 : "dirty_whole";

@@ -1,21 +1,18 @@
 #include "tool/engine/live_view.h"
 #include "tool/engine/capture.h"
 
-const struct sql_variable *live_view_variables(struct engine *engine, const struct summary *s) {
-  const struct sql_variable *v = summary_variables(engine, s);
-  sqlite3_str *ok = sqlite3_str_new(engine->db);
-  sqlite3_str_appendf(ok, "(%s", capture_condition(engine, s, v));
-  if (s->kind == KIND_TIME) {
-    if (s->shape.is_text)
-      sqlite3_str_appendf(ok, " AND %s", sql_text(engine, "regular_track", v));
-    else if (s->grain.kind != GRAIN_FIXED)
-      sqlite3_str_appendf(ok, " AND %s", sql_text(engine, "within_limits", v));
-  }
+/* The condition under which the stored rows count at all. */
+static char *condition(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  sqlite3_str_appendall(out, capture_condition(engine, s, v));
+  if (s->kind == KIND_TIME && s->shape.is_text)
+    sqlite3_str_appendf(out, " AND %s", sql_text(engine, "regular_track", v));
+  else if (s->kind == KIND_TIME && s->grain.kind != GRAIN_FIXED)
+    sqlite3_str_appendf(out, " AND %s", sql_text(engine, "within_limits", v));
   if (s->kind != KIND_WHOLE)
-    sqlite3_str_appendf(ok, " AND %s",
+    sqlite3_str_appendf(out, " AND %s",
                         sql_text(engine, s->kind == KIND_TIME ? "proven_time" : "proven_key", v));
-  sqlite3_str_appendall(ok, ")");
-  return sql_literal(engine, v, "ok", engine_finish(engine, ok));
+  return engine_finish(engine, out);
 }
 
 static const char *view_section(const struct summary *s) {
@@ -30,7 +27,9 @@ static bool keep_live_sql(struct engine *engine, const struct summary *s, const 
 }
 
 bool live_view_create(struct engine *engine, const struct summary *s) {
-  const struct sql_variable *v = live_view_variables(engine, s);
+  const struct sql_variable *v = summary_variables(engine, s);
+  const struct sql_variable *ok = sql_literal(engine, v, "condition", condition(engine, s, v));
+  if (!sql_run(engine, "view_ok", ok)) return false;
   if (s->kind == KIND_TIME && !(sql_run(engine, "changed_time", v) && sql_run(engine, "other_time", v)))
     return false;
   if (s->kind == KIND_KEY && !sql_run(engine, "changed_key", v)) return false;

@@ -3,9 +3,6 @@
 #define ALMANAC_LIVE_VIEW_H
 #include "tool/engine/summary.h"
 
-/* summary_variables and {ok}: the condition under which stored rows count at all. */
-const struct sql_variable *live_view_variables(struct engine *engine, const struct summary *summary);
-
 bool live_view_create(struct engine *engine, const struct summary *summary);
 bool live_view_drop(struct engine *engine, const struct summary *summary);
 
