@@ -132,6 +132,8 @@ static int finish(int code) {
 int main(int n_arguments, char **arguments) {
   struct settings settings;
   char *error;
+  setvbuf(stdout, NULL, _IOLBF,
+          0); /* who reads `refresh --every --json` wants each line when it is written */
   if (n_arguments < 2) {
     print_overview(stderr);
     return CODE_USAGE;
