@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import sys
+import time
 
 from almanac import BUILD
 
@@ -21,6 +22,11 @@ CLOCKS = {  # spelling of the time -> (declared type, expression over the second
     "integer": ("INTEGER", "s"),
     "text": ("TEXT", "strftime('%Y-%m-%d %H:%M:%S', s, 'unixepoch')"),
 }
+
+
+def spelled(clock, s):
+    """The second `s` as the column holds it."""
+    return s if clock == "integer" else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(s))
 
 
 def create(name, statements):
@@ -45,12 +51,12 @@ def create(name, statements):
 
 def readings(rows, clock="integer", seconds=1.0):
     """`rows` readings, one every `seconds` on average."""
-    declared, spelled = CLOCKS[clock]
+    declared, expression = CLOCKS[clock]
     return create(f"readings-{rows}-{clock}-{seconds:g}", [
         f"CREATE TABLE readings(id INTEGER PRIMARY KEY, ts {declared}, sensor_id INTEGER, value REAL)",
         f"""INSERT INTO readings(id, ts, sensor_id, value)
             WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT {rows})
-            SELECT i, {spelled}, {SENSOR}, {VALUE}
+            SELECT i, {expression}, {SENSOR}, {VALUE}
             FROM (SELECT i, {START} + CAST(i * {seconds} AS INTEGER) AS s FROM c)""",
         "CREATE INDEX readings_ts ON readings(ts)"])
 

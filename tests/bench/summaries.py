@@ -9,7 +9,6 @@ from measure import clocked, heading, interleaved, line, report, shown, tool
 
 WIDTHS = {"quarterly": "15 minutes", "hourly": "1 hour", "daily": "1 day"}
 COLUMNS = "count(*) AS n, avg(value) AS value_avg, min(value) AS value_min, max(value) AS value_max"
-READINGS_PER_SUMMARY_ROUND = 100
 
 
 def select(width):
@@ -37,8 +36,8 @@ def declare(path, text):
     tool("refresh", path)
 
 
-def first_fill(rows, rounds):
-    source = data.readings(rows)
+def first_fill(rows, rounds, clock="integer"):
+    source = data.readings(rows, clock)
     taken = {"table": [], "apply": [], "refresh": []}
     peaks = []
     for turn in range(min(rounds, 3)):
@@ -57,20 +56,21 @@ def first_fill(rows, rounds):
         peaks.append(peak)
     t = {name: statistics.median(seconds) for name, seconds in taken.items()}
     fill = t["apply"] + t["refresh"]
-    report(f"first fill, hour x sensor, {rows:,} rows: apply and refresh", fill, "CREATE TABLE AS of the same SELECT", t["table"],
-           at_most=1.4)
+    report(f"first fill, hour x sensor, {rows:,} rows, {clock} ts: apply and refresh", fill, "CREATE TABLE AS of the same SELECT",
+           t["table"], at_most=1.4)
+    report("of it, apply", t["apply"])
     line("its peak memory", f"{max(peaks) / 1e6:.1f} MB", "", "", "", "64 MB", "ok" if max(peaks) < 64e6 else "MISSED")
-    late_rows(path, fill)
+    late_rows(path, fill, clock)
 
 
-def late_rows(path, fill):
+def late_rows(path, fill, clock):
     """1,000 rows into 3 hours of the past, thrice."""
     seconds, recomputed = [], []
     for turn in range(3):
         db = stock(path)
         db.execute("BEGIN")
         for i in range(1000):
-            ts = data.START + (10 + 7 * turn + i % 3) * 3600 + i
+            ts = data.spelled(clock, data.START + (10 + 7 * turn + i % 3) * 3600 + i)
             db.execute("INSERT INTO readings(ts, sensor_id, value) VALUES (?, ?, 1.5)", (ts, i % 100))
         db.execute("COMMIT")
         db.close()
@@ -81,62 +81,73 @@ def late_rows(path, fill):
     line("partitions it recomputes", str(max(recomputed)), "", "", "", "3", "ok" if set(recomputed) == {3} else "MISSED")
 
 
-def reads_of(db, name, newest, other_day):
-    day = f"{name} WHERE sensor_id = 42 AND bucket >= {other_day} AND bucket < {other_day} + 86400"
+def reads_of(name, clock, day):
+    """The dashboard's queries; `day` is the second at which the day of the third one starts."""
     columns = "SELECT bucket, sensor_id, n, value_avg FROM"
+    start, end = (repr(data.spelled(clock, s)) for s in (day, day + 86400))
     return {"latest 24": f"{columns} {name} ORDER BY bucket DESC LIMIT 24",
             "latest 24 of a sensor": f"{columns} {name} WHERE sensor_id = 42 ORDER BY bucket DESC LIMIT 24",
-            "a day of a sensor": f"{columns} {day}"}
+            "a day of a sensor": f"{columns} {name} WHERE sensor_id = 42 AND bucket >= {start} AND bucket < {end}"}
 
 
 def timed_reads(db, statements, times=60):
-    """{name: median seconds} of statements that take far less than a millisecond."""
+    """{name: median seconds} of statements that take far less than a millisecond; Python keeps them prepared."""
     return interleaved(times, {name: lambda sql=sql: db.execute(sql).fetchall() for name, sql in statements.items()})
 
 
 def reads(rows, rounds):
-    """Once with many raw rows behind a stored one, once with as many stored rows as raw ones."""
-    for what, hours in (("dense", 800), ("as many stored", rows // 5 // 100)):
-        n = rows // 5
+    """Once with many raw rows behind a stored one, once with about as many stored rows as raw ones, once with text."""
+    n = rows // 5
+    for clock, hours in (("integer", 800), ("integer", n // 25), ("text", 800)):
         seconds = hours * 3600 / n
-        path = data.copy(data.readings(n, "integer", seconds), "reads")
+        path = data.copy(data.readings(n, clock, seconds), "reads")
         declare(path, "".join(definition(name, width) for name, width in WIDTHS.items()))
-        reads_in_states(path, n, seconds, what)
+        db = stock(path)
+        newest = data.START + int(n * seconds)
+        clean_reads(db, path, n, clock, data.START + (newest - data.START) // 2 // 86400 * 86400)
+        tail_reads(db, n, clock, newest, min(seconds, 1.44))
+        tool("refresh", path)
+        dirty_reads(db, n, clock, seconds)
+        db.close()
 
 
-def reads_in_states(path, n, seconds, what):
-    db = stock(path)
-    newest = db.execute("SELECT max(ts) FROM readings").fetchone()[0]
-    middle = data.START + (newest - data.START) // 2 // 86400 * 86400
-    stored = {name: db.execute(f"SELECT count(*) FROM readings_{name}_stored").fetchone()[0] for name in WIDTHS}
-    for name in WIDTHS:
-        label = f"{n:,} raw, {stored[name]:,} stored, {WIDTHS[name]}"
-        clean = timed_reads(db, reads_of(db, f"readings_{name}", newest, middle))
-        table = timed_reads(db, reads_of(db, f"readings_{name}_stored", newest, middle))
+def clean_reads(db, path, n, clock, day):
+    for name, width in WIDTHS.items():
+        stored = db.execute(f"SELECT count(*) FROM readings_{name}_stored").fetchone()[0]
+        clean = timed_reads(db, reads_of(f"readings_{name}", clock, day))
+        table = timed_reads(db, reads_of(f"readings_{name}_stored", clock, day))
         for query in clean:
             limit = max(3 * table[query], table[query] + 0.0002)
-            report(f"clean, {query} ({label})", clean[query], "the stored table", table[query], limit=limit)
-    tail = [(newest + int(i * seconds), i % 100) for i in range(1, 5001)]
+            report(f"clean, {query} ({n:,} raw, {clock}, {stored:,} stored, {width})", clean[query], "the stored table", table[query],
+                   limit=limit)
+    once = sqlite3.connect(path, isolation_level=None, cached_statements=0)
+    t = timed_reads(once, {name: reads_of(name, clock, day)["a day of a sensor"] for name in ("readings_hourly", "readings_hourly_stored")})
+    report("clean, a day of a sensor, preparing the statement each time", t["readings_hourly"], "the stored table",
+           t["readings_hourly_stored"])
+    once.close()
+
+
+def tail_reads(db, n, clock, newest, seconds):
+    tail = [(data.spelled(clock, newest + int(i * seconds)), i % 100) for i in range(1, 5001)]
     db.execute("BEGIN")
     db.executemany("INSERT INTO readings(ts, sensor_id, value) VALUES (?, ?, 2.5)", tail)
     db.execute("COMMIT")
-    for name in WIDTHS:
-        t = timed_reads(db, reads_of(db, f"readings_{name}", newest, middle))
-        t["a day of a sensor, in the tail"] = timed_reads(
-            db, {"": reads_of(db, f"readings_{name}", newest, newest // 86400 * 86400)["a day of a sensor"]})[""]
+    for name, width in WIDTHS.items():
+        t = timed_reads(db, reads_of(f"readings_{name}", clock, newest // 86400 * 86400))
         for query, taken in t.items():
-            report(f"open tail of 5,000 rows, {query} ({WIDTHS[name]})", taken, limit=0.003)
-    tool("refresh", path)
-    step = max(1, n // 11)
-    for i in range(1, 11):  # ten rows far apart dirty ten partitions of each summary, none on the day that is read
+            report(f"open tail of 5,000 rows, {query} ({clock}, {width})", taken, limit=0.003)
+
+
+def dirty_reads(db, n, clock, seconds):
+    """Ten rows far apart make ten partitions of each summary dirty; the day that is read is not among them."""
+    step = n // 11
+    for i in range(1, 11):
         db.execute("UPDATE readings SET value = value + 1 WHERE id = ?", (i * step,))
-    away = [d for d in range(data.START, newest, 86400)
-            if not db.execute(f"SELECT 1 FROM readings WHERE id % {step} = 0 AND id <= 10 * {step} AND ts >= ? AND ts < ?",
-                              (d, d + 86400)).fetchone()]
-    for name in WIDTHS:
-        t = timed_reads(db, reads_of(db, f"readings_{name}", newest, away[len(away) // 2]))
-        report(f"10 partitions dirty, a clean day of a sensor ({WIDTHS[name]})", t["a day of a sensor"], limit=0.001)
-    db.close()
+    changed = {(data.START + int(i * step * seconds)) // 86400 for i in range(1, 11)}
+    days = [day for day in range(data.START // 86400 + 1, (data.START + int(n * seconds)) // 86400) if day not in changed]
+    for name, width in WIDTHS.items():
+        t = timed_reads(db, reads_of(f"readings_{name}", clock, days[len(days) // 2] * 86400))
+        report(f"10 partitions dirty, a clean day of a sensor ({clock}, {width})", t["a day of a sensor"], limit=0.001)
 
 
 def sizes(rows, rounds):
@@ -147,25 +158,25 @@ def sizes(rows, rounds):
         declare(path, definition("hourly", "1 hour"))
         db = stock(path)
         middle = data.START + n // 2 // 86400 * 86400
-        taken[n] = timed_reads(db, reads_of(db, "readings_hourly", 0, middle))
+        taken[n] = timed_reads(db, reads_of("readings_hourly", "integer", middle))
         db.close()
     for query in taken[rows]:
         report(f"summary read back, {query}, {rows:,} rows", taken[rows][query], f"{rows // 10:,} rows", taken[rows // 10][query], limit=0.001)
 
 
-def appends(rows, rounds):
+def appends(rows, rounds, clock="integer"):
     """One transaction of appended rows, rolled back each time: the same file for each round, and no disk in it."""
     n, batch = rows // 5, max(1000, rows // 50)
     many = "".join(definition(f"s{i}", width) for i, width in enumerate(
         ["15 minutes", "1 hour", "1 day", "1 week", "30 minutes", "2 hours", "6 hours", "12 hours", "5 minutes", "1 month"]))
     files = {}
     for name, text in (("none", ""), ("one", definition("hourly", "1 hour")), ("ten", many)):
-        files[name] = data.copy(data.readings(n, "integer", 800 * 3600 / n), f"appends-{name}")
+        files[name] = data.copy(data.readings(n, clock, 800 * 3600 / n), f"appends-{name}")
         if text:
             declare(files[name], text)
     connections = {name: stock(path) for name, path in files.items()}
-    newest = connections["none"].execute("SELECT max(ts) FROM readings").fetchone()[0]
-    values = [(newest + i // 2, i % 100, 50.0 + i % 7) for i in range(batch)]
+    newest = data.START + 800 * 3600
+    values = [(data.spelled(clock, newest + i // 2), i % 100, 50.0 + i % 7) for i in range(batch)]
 
     def append(db):
         db.execute("BEGIN")
@@ -179,7 +190,7 @@ def appends(rows, rounds):
             if turn:
                 taken[name].append(seconds / batch)
     t = {name: statistics.median(seconds) for name, seconds in taken.items()}
-    report(f"an appended row of {batch:,}, one summary on the table", t["one"], "no summary", t["none"], at_most=2.8)
+    report(f"an appended row of {batch:,}, {clock} ts, one summary on the table", t["one"], "no summary", t["none"], at_most=2.8)
     report("the same, ten summaries", t["ten"], "no summary", t["none"], at_most=2.8)
     report("the same, ten summaries", t["ten"], "one summary", t["one"], at_most=1.1)
 
@@ -203,6 +214,14 @@ def section(title, function):
     return run
 
 
-fill = section("First fill and late rows", first_fill)
+def in_both_clocks(function, text_rows):
+    """With integer times, then with text ones."""
+    def both(rows, rounds):
+        function(rows, rounds)
+        function(text_rows(rows), rounds, "text")
+    return both
+
+
+fill = section("First fill and late rows", in_both_clocks(first_fill, lambda rows: rows // 5))
 read = section("Reads of a summary's name, by a stock SQLite", lambda rows, rounds: (reads(rows, rounds), sizes(rows, rounds)))
-append = section("Appends", appends)
+append = section("Appends", in_both_clocks(appends, lambda rows: rows))
