@@ -1,29 +1,24 @@
 /*
-** density_grid(x, y, nx, ny [, x0, x1, y0, y1 [, weight]]): how many of a group's points lie in each cell of
-*a
-** grid of nx by ny cells, or the sum of their weights. density_grid_trace(...): the same as a Plotly trace.
-** Aggregates.
+** density_grid(x, y, nx, ny [, x0, x1, y0, y1 [, weight]]): how many of a group's points lie in each cell
+** of a grid of nx by ny cells, or the sum of their weights. density_grid_trace(...): the same as a Plotly
+** trace. Aggregates.
 **
-** D1  The result is JSON text with JSON's subtype: a matrix z[row of y][column of x], lowest y first (numpy's
-*H
-**     transposed), as Plotly's heatmap takes it. Counts are integers; sums of weights are reals, always.
+** D1  The result is JSON text with JSON's subtype: a matrix z[row of y][column of x], lowest y first
+**     (numpy's H transposed), as Plotly's heatmap takes it. Counts are integers; sums of weights are reals,
+**     always.
 ** D2  The bins are those of numpy.histogram2d, to the bit: edges as linspace makes them, every bin holds its
 **     lower edge, the last one both (ext/kernel/density_grid.c has the formulas). Integers beyond 2^53 are
 **     rounded to doubles first.
 ** D3  With a range (x0 <= x <= x1, y0 <= y <= y1), points outside are dropped, infinite ones too; O(1) a
-*point,
-**     and memory for the cells alone.
+**     point, and memory for the cells alone.
 ** D4  Without a range it is that of the data, and the points are kept until the end, 16 bytes each. If an
-*axis
-**     has one value only, its range is half a unit to each side; if no row has both x and y, both are 0 to 1.
-**     Infinite values are errors here, and so is a range whose width a double cannot hold.
+**     axis has one value only, its range is half a unit to each side; if no row has both x and y, both are
+**     0 to 1. Infinite values are errors here, and so is a range whose width a double cannot hold.
 ** D5  A row whose x, y or weight is NULL is skipped.
 ** D6  Without any row (and no GROUP BY) nx and ny are unknown, so there is no row of cells: [].
 ** D7  density_grid_trace gives {"type":"heatmap","x0":..,"dx":..,"y0":..,"dy":..,"z":[[..]]}; x0 and y0 are
-*the
-**     centres of the first cell, dx and dy the sizes of a cell, all reals. Without any row:
-*{"type":"heatmap",
-**     "z":[]}.
+**     the centres of the first cell, dx and dy the sizes of a cell, all reals. Without any row:
+**     {"type":"heatmap","z":[]}.
 ** D8  nx and ny are whole numbers >= 1 and nx * ny is at most 16777216 (2^24). x0 < x1 and y0 < y1 are finite
 **     numbers. Anything else is an error that shows the value.
 ** D9  Parameters must be the same in every row of a group. The first 1,024 rows are all checked, and of the

@@ -9,21 +9,17 @@
 **     negative, 2.5, text, NULL, beyond 64 bits.
 ** L5  A row whose x or y is NULL is skipped.
 ** L6  Rows may come in any order: they are sorted by x, and where x is equal they keep the order in which
-*they
-**     came. Input that comes in order of x costs no sort. If integers and reals are mixed in x, they are
-*compared
-**     as doubles.
+**     they came. Input that comes in order of x costs no sort. If integers and reals are mixed in x, they
+**     are compared as doubles.
 ** L7  x and y are INTEGER or REAL and come out as such: 5 as 5 (all 64 bits of it), 5.0 as 5.0, reals as the
 **     shortest decimal that reads back as the same double.
 ** L8  x may be ISO 8601 text (ext/kernel/time_text.h says which) in all rows of a group. For order and area
-*it
-**     counts as seconds, a double: times less than a microsecond apart may count as equal. It comes out as it
-*was.
+**     it counts as seconds, a double: times less than a microsecond apart may count as equal. It comes out
+**     as it was.
 ** L9  Errors that show the value: text in x that is no time, text beside numbers in x, text in y, blobs,
 **     infinities (JSON has none).
 ** L10 Memory: 16 bytes a point; 24 where the types within x or within y vary; 24 and the text where x is
-*text.
-**     Out of memory is SQLite's own error of that name.
+**     text. Out of memory is SQLite's own error of that name.
 */
 #include "ext/kernel/lttb.h"
 #include "ext/function/function.h"

@@ -4,8 +4,7 @@
 
 /*
 ** The whole number that `value` is: an INTEGER, or a REAL such as 100.0 (some clients, better-sqlite3 for
-*one,
-** bind every number as REAL). False for everything else; text is not converted.
+** one, bind every number as REAL). False for everything else; text is not converted.
 */
 bool parameter_whole(sqlite3_value *value, int64_t *whole) {
   const double two_to_63 = 9223372036854775808.0;

@@ -1,8 +1,7 @@
 /*
 ** Chunks of words: 1 KiB first, so that a hundred thousand small groups stay small, then twice as much each
 ** time. The largest ask for huge pages, as numpy's arrays do: at 16 bytes a point, the page faults of 10M
-*points
-** would cost more than all the arithmetic on them.
+** points would cost more than all the arithmetic on them.
 */
 #include "ext/kernel/chunks.h"
 #include <stdlib.h>

@@ -16,9 +16,8 @@ struct chunk {
 };
 
 /*
-** A new chunk to follow `previous` (NULL: the first); room for at least `words_min` words. It is appended to
-*the
-** list if `previous` is the list's end. NULL when out of memory.
+** A new chunk to follow `previous` (NULL: the first); room for at least `words_min` words. It is appended
+** to the list if `previous` is the list's end. NULL when out of memory.
 */
 struct chunk *chunk_after(struct chunk *previous, size_t words_min);
 

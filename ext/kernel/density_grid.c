@@ -1,13 +1,12 @@
 /*
 ** A two-dimensional histogram with the bins of numpy.histogram2d, to the bit.
 **
-** Edges are numpy.linspace's: i * step + first with step = (last - first) / bins, and the last edge is `last`
-** itself; where step underflows to 0, i / bins * (last - first) + first. Bin i holds edges[i] <= v < edges[i
-*+ 1],
-** and the last bin its upper edge too. A value's bin is guessed by scaling and checked against the two edges:
-** rounding may put the guess next to the right bin, never further, unless the range is only a few doubles
-*wide;
-** then edges coincide and the last that is not above the value counts, found by bisection.
+** Edges are numpy.linspace's: i * step + first with step = (last - first) / bins, and the last edge is
+** `last` itself; where step underflows to 0, i / bins * (last - first) + first. Bin i holds edges[i] <= v <
+** edges[i + 1], and the last bin its upper edge too. A value's bin is guessed by scaling and checked
+** against the two edges: rounding may put the guess next to the right bin, never further, unless the range
+** is only a few doubles wide; then edges coincide and the last that is not above the value counts, found by
+** bisection.
 */
 #include "ext/kernel/density_grid.h"
 #include <math.h>

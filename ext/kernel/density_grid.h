@@ -30,8 +30,7 @@ struct density_grid {
 
 /*
 ** Prepares an empty grid; false when out of memory. nx, ny >= 1 and nx * ny <= DENSITY_GRID_CELLS_MOST; the
-*ranges
-** are finite, x0 <= x1 and x1 - x0 does not overflow, and y likewise.
+** ranges are finite, x0 <= x1 and x1 - x0 does not overflow, and y likewise.
 */
 bool density_grid_open(struct density_grid *grid, int64_t nx, int64_t ny, const double range[4],
                        bool weighted);
@@ -56,8 +55,7 @@ static inline int64_t grid_axis_guess(const struct grid_axis *axis, double value
 /*
 ** The cell that the point is in, an index into counts or sums: 0 outside the range. There is no branch on
 ** "outside": the processor would guess it wrong for half of the points of a detail of a map, and that would
-*cost
-** more than all else here.
+** cost more than all else here.
 */
 static inline int64_t density_grid_cell(const struct density_grid *grid, double x, double y) {
   const struct grid_axis *ax = &grid->x, *ay = &grid->y;

@@ -1,15 +1,12 @@
 /*
 ** JSON text: integers, strings, and doubles as the shortest decimals that read back as the same double.
 **
-** Of all decimals in the interval that rounds to the double, the one with the fewest digits is taken and, of
-** these, the nearest (the rule of Steele and White, "How to print floating-point numbers accurately", 1990,
-*and
-** of every modern language). Between 1e-9 and 1e17 the interval's ends, scaled by a power of ten so that they
-** have 18 digits before the point, are exact in 128 bits, so the digits take a few dozen operations;
-*elsewhere
-** the C library is asked for 15, 16 and 17 digits (subnormals: from 1 on). Only the digits are read from what
-*it writes, because its
-** decimal point depends on the host's locale.
+** Of all decimals in the interval that rounds to the double, the one with the fewest digits is taken and,
+** of these, the nearest (the rule of Steele and White, "How to print floating-point numbers accurately",
+** 1990, and of every modern language). Between 1e-9 and 1e17 the interval's ends, scaled by a power of ten
+** so that they have 18 digits before the point, are exact in 128 bits, so the digits take a few dozen
+** operations; elsewhere the C library is asked for 15, 16 and 17 digits (subnormals: from 1 on). Its
+** decimal point, which depends on the host's locale, is neither read nor written.
 */
 #include "ext/kernel/json_write.h"
 #include <float.h>
@@ -161,14 +158,11 @@ static struct decimal shortest_exact(double real) {
   return shortest_in(integers_in(&interval), -scale);
 }
 
-/* For every real > 0, by way of the C library. */
-static struct decimal shortest_any(double real) {
+/* The decimal of so many digits that is nearest to the real, without zeros at its end. */
+static struct decimal nearest(double real, int count) {
   char buffer[64];
-  for (int precision = real < DBL_MIN ? 0 : 14; precision <= 16; precision++) {
-    snprintf(buffer, sizeof buffer, "%.*e", precision, real);
-    if (precision == 16 || strtod(buffer, NULL) == real) break;
-  }
   struct decimal decimal = {0, 1};
+  snprintf(buffer, sizeof buffer, "%.*e", count - 1, real);
   const char *p = buffer;
   for (; *p != 'e'; p++) {
     if (*p < '0' || *p > '9') continue; /* the locale's decimal point */
@@ -176,6 +170,25 @@ static struct decimal shortest_any(double real) {
     decimal.exponent--;
   }
   decimal.exponent += (int)strtol(p + 1, NULL, 10);
+  return decimal;
+}
+
+static bool reads_back(struct decimal decimal, double real) {
+  char buffer[64];
+  snprintf(buffer, sizeof buffer, "%llue%d", (unsigned long long)decimal.digits, decimal.exponent);
+  return strtod(buffer, NULL) == real;
+}
+
+/* For every real > 0, by way of the C library. */
+static struct decimal shortest_any(double real) {
+  struct decimal decimal;
+  for (int count = real < DBL_MIN ? 1 : 15;; count++) {
+    decimal = nearest(real, count);
+    if (count == 17 || reads_back(decimal, real)) break;
+    /* A power of two has more room above it than below: the nearest may be below and out, the next one in. */
+    decimal.digits++;
+    if (reads_back(decimal, real)) break;
+  }
   while (decimal.digits % 10 == 0) {
     decimal.digits /= 10;
     decimal.exponent++;

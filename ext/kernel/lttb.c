@@ -1,16 +1,12 @@
 /*
 ** Largest Triangle Three Buckets.
 **
-** Source: Sveinn Steinarsson, "Downsampling Time Series for Visual Representation", MSc thesis, University of
-** Iceland, 2013, with the arithmetic of its reference implementation, so that the same points are picked, to
-*the
-** bit: every = (N - 2) / (n - 2) as a double; bucket i holds [floor(i*every)+1, floor((i+1)*every)+1); the
-*third
-** corner of the triangle is the mean of the next bucket, cut off at N, its coordinates summed in sequence;
-*the
-** first largest area wins. Coordinates are doubles in all of it (integers beyond 2^53 are rounded here, and
-*come
-** out as they went in).
+** Source: Sveinn Steinarsson, "Downsampling Time Series for Visual Representation", MSc thesis, University
+** of Iceland, 2013, with the arithmetic of its reference implementation, so that the same points are
+** picked, to the bit: every = (N - 2) / (n - 2) as a double; bucket i holds [floor(i*every)+1,
+** floor((i+1)*every)+1); the third corner of the triangle is the mean of the next bucket, cut off at N, its
+** coordinates summed in sequence; the first largest area wins. Coordinates are doubles in all of it
+** (integers beyond 2^53 are rounded here, and come out as they went in).
 **
 ** Points lie in chunks, 16 bytes each: the bits of x and y, and the chunk knows their types. Where types vary
 ** (NUMERIC columns hold 5 and 5.5 as different types) or x is text, points have a third word, the tag: the
@@ -232,30 +228,41 @@ static void advance(struct merge *m, int i) {
   m->empty = chunk;
 }
 
-/* Moves points until one of the inputs is empty; false when out of memory. */
-static bool merge_points(struct merge *m) {
+/* Moves the next point of input i to the output; false when out of memory. */
+static bool move_point(struct merge *m, int i) {
   size_t width = m->tagged ? 3 : 2;
-  while (m->input[0] && m->input[1]) {
-    if (!m->output_last || m->output_last->capacity - m->output_last->used < width) {
-      if (!extend_output(m)) return false;
-    }
-    const uint64_t *a = m->input[0]->words + m->position[0], *b = m->input[1]->words + m->position[1];
-    int i = key_of(m->by_real, m->input[1]->kind, b) < key_of(m->by_real, m->input[0]->kind, a);
-    const uint64_t *point = i ? b : a;
-    uint64_t *out = m->output_last->words + m->output_last->used;
-    out[0] = point[0];
-    out[1] = point[1];
-    if (m->tagged) {
-      uint32_t kind = m->input[i]->kind;
-      out[2] = kind & LTTB_TAGGED ? point[2] : kind;
-    }
-    m->output_last->used += width;
-    advance(m, i);
+  if (!m->output_last || m->output_last->capacity - m->output_last->used < width) {
+    if (!extend_output(m)) return false;
   }
+  const uint64_t *point = m->input[i]->words + m->position[i];
+  uint64_t *out = m->output_last->words + m->output_last->used;
+  uint32_t kind = m->input[i]->kind;
+  out[0] = point[0];
+  out[1] = point[1];
+  if (m->tagged) out[2] = kind & LTTB_TAGGED ? point[2] : kind;
+  m->output_last->used += width;
+  advance(m, i);
   return true;
 }
 
-/* Appends what is left in one input: its first chunk closes up, the others follow as they are. */
+static uint64_t next_key(const struct merge *m, int i) {
+  return key_of(m->by_real, m->input[i]->kind, m->input[i]->words + m->position[i]);
+}
+
+/*
+** Moves points until one of the inputs is empty and the other one is at the start of a chunk, so that no
+** chunk stays behind with a few points in it; false when out of memory.
+*/
+static bool merge_points(struct merge *m) {
+  while (m->input[0] && m->input[1])
+    if (!move_point(m, next_key(m, 1) < next_key(m, 0))) return false;
+  int rest = m->input[0] ? 0 : 1;
+  while (m->input[rest] && m->position[rest] > 0)
+    if (!move_point(m, rest)) return false;
+  return true;
+}
+
+/* Appends what is left in one input; only after a failure can its first chunk have been begun. */
 static void append_rest(struct merge *m, int i) {
   struct chunk *rest = m->input[i];
   if (!rest) return;
@@ -385,8 +392,7 @@ static struct corner take_mean(struct cursor *cursor, int64_t count) {
 
 /*
 ** The first of the next `count` >= 1 points whose triangle with a and c is the largest. Areas that are no
-*number
-** (coordinates near the largest doubles) never win, and if all are so, the first point does.
+** number (coordinates near the largest doubles) never win, and if all are so, the first point does.
 */
 static struct cursor take_largest(struct cursor *cursor, int64_t count, struct corner a, struct corner c) {
   struct cursor best = {NULL, 0};

@@ -31,10 +31,9 @@ int table_disconnect(sqlite3_vtab *table) {
 }
 
 /*
-** xBestIndex of a function with `count` arguments, hidden columns from `first_column` on, of which the first
-** `required` must be there. xFilter gets those that are there, in order; bit i of its idxNum says that
-*argument
-** i is one of them. `usage` is what the error shows when a required one is missing.
+** xBestIndex of a function with `count` arguments, hidden columns from `first_column` on, of which the
+** first `required` must be there. xFilter gets those that are there, in order; bit i of its idxNum says
+** that argument i is one of them. `usage` is what the error shows when a required one is missing.
 */
 int table_take_arguments(sqlite3_vtab *table, sqlite3_index_info *info, int first_column, int required,
                          int count, const char *usage) {
@@ -65,8 +64,7 @@ int table_take_arguments(sqlite3_vtab *table, sqlite3_index_info *info, int firs
 
 /*
 ** A copy of JSON text for a cursor to read, to be freed by sqlite3_free; NULL for an SQL NULL. False, with
-*the
-** table's error set, when out of memory or for a BLOB, which would be JSONB.
+** the table's error set, when out of memory or for a BLOB, which would be JSONB.
 */
 bool table_json_argument(sqlite3_vtab *table, sqlite3_value *value, const char *function, char **text,
                          int *length) {

@@ -3,18 +3,16 @@
 ** ix, iy, x, y, value. A table-valued function.
 **
 ** G1  grid is JSON text: a matrix [[..],..], or an object with the matrix as "z". Rows come in the order of
-*the
-**     text: ix runs from 0 within iy, which runs from 0.
-** G2  x and y are the centres of the cells. They come from x0 < x1, y0 < y1, the edges of the grid, if these
-*are
-**     given (none of the four or all; all NULL is none), else from the object's "x0", "dx" and "y0", "dy";
-*else
-**     they are NULL. x is x0 + dx / 2 + ix * dx with dx = (x1 - x0) / nx.
+**     the text: ix runs from 0 within iy, which runs from 0.
+** G2  x and y are the centres of the cells. They come from x0 < x1, y0 < y1, the edges of the grid, if
+**     these are given (none of the four or all; all NULL is none), else from the object's "x0", "dx" and
+**     "y0", "dy"; else they are NULL. x is x0 + dx / 2 + ix * dx with dx = (x1 - x0) / nx.
 ** G3  value is INTEGER, REAL or NULL as it is spelt: 5, 5.0, null.
 ** G4  NULL, [] and {"z":[]} give no rows.
 ** G5  The whole text is checked before the first row: other elements of the object are passed by, but must be
 **     JSON. Anything else, also rows of unequal length, is an error that names the byte, counted from 1.
 */
+#include "ext/function/function.h"
 #include "ext/kernel/json_read.h"
 #include "ext/table/table.h"
 #include <math.h>
@@ -123,8 +121,10 @@ static bool read_next(struct cells_cursor *cursor) {
     if (cursor->rows && json_more(reader, ']', &cursor->cells)) return read_value(cursor);
     if (reader->problem) return false;
     if (cursor->rows == 1) cursor->row_cells = cursor->cells;
-    if (cursor->rows && cursor->cells != cursor->row_cells)
+    if (cursor->rows && cursor->cells != cursor->row_cells) {
+      reader->at--; /* at its bracket */
       return json_fail(reader, "a row ends here that has not as many cells as the first");
+    }
     if (!enter_row(cursor)) return false;
   }
   return true;
@@ -207,25 +207,30 @@ static bool read_grid(struct cells_cursor *cursor) {
 
 /* ---- The range ---- */
 
-static int bad_range(struct cells_cursor *cursor, const char *what) {
-  return table_error(cursor->base.pVtab, "density_grid_each: %s", what);
-}
-
-/* G2: the centres of an axis from its edges. */
-static int centre(struct cells_cursor *cursor, int first, size_t bins, struct centres *axis) {
+/* G2: the centres of an axis from its edges, which are two of the arguments. */
+static int take_edges(struct cells_cursor *cursor, int first, size_t bins, struct centres *axis) {
   static const char *const names[] = {"x0", "x1", "y0", "y1"};
+  sqlite3_vtab *table = cursor->base.pVtab;
   double edges[2];
   for (int i = 0; i < 2; i++) {
-    int type = sqlite3_value_type(cursor->range[first + i]);
-    edges[i] = sqlite3_value_double(cursor->range[first + i]);
-    if ((type != SQLITE_INTEGER && type != SQLITE_FLOAT) || !isfinite(edges[i]))
-      return table_error(cursor->base.pVtab, "density_grid_each: %s must be a finite number, not '%.40s'",
-                         names[first + i], sqlite3_value_text(cursor->range[first + i]));
+    sqlite3_value *value = cursor->range[first + i];
+    int type = sqlite3_value_type(value);
+    edges[i] = sqlite3_value_double(value);
+    if ((type == SQLITE_INTEGER || type == SQLITE_FLOAT) && isfinite(edges[i])) continue;
+    char *shown = value_for_message(value);
+    int rc =
+        table_error(table, "density_grid_each: %s must be a finite number, not %s", names[first + i], shown);
+    sqlite3_free(shown);
+    return rc;
   }
-  if (!(edges[0] < edges[1]) || !isfinite(edges[1] - edges[0]))
-    return table_error(cursor->base.pVtab, "density_grid_each: %s must be below %s, not %.15g and %.15g",
-                       names[first], names[first + 1], edges[0], edges[1]);
+  if (!(edges[0] < edges[1]))
+    return table_error(table, "density_grid_each: %s must be below %s, not %.15g and %.15g", names[first],
+                       names[first + 1], edges[0], edges[1]);
   double step = (edges[1] - edges[0]) / (double)bins;
+  if (!isfinite(step))
+    return table_error(table,
+                       "density_grid_each: the range of %c, %.15g to %.15g, is wider than a REAL can hold",
+                       names[first][0], edges[0], edges[1]);
   *axis = (struct centres){true, true, edges[0] + step / 2, step};
   return SQLITE_OK;
 }
@@ -235,9 +240,12 @@ static int apply_range(struct cells_cursor *cursor) {
   for (int i = 0; i < 4; i++)
     given += cursor->range[i] && sqlite3_value_type(cursor->range[i]) != SQLITE_NULL;
   if (!given) return SQLITE_OK;
-  if (given < 4) return bad_range(cursor, "x0, x1, y0 and y1 must be given all four or not at all");
-  int rc = centre(cursor, 0, cursor->row_cells, &cursor->x);
-  return rc == SQLITE_OK ? centre(cursor, 2, cursor->rows, &cursor->y) : rc;
+  if (given < 4)
+    return table_error(cursor->base.pVtab,
+                       "density_grid_each: x0, x1, y0 and y1 must be given all four or not at all");
+  if (!cursor->row_cells) return SQLITE_OK; /* no cells, so no centres */
+  int rc = take_edges(cursor, 0, cursor->row_cells, &cursor->x);
+  return rc == SQLITE_OK ? take_edges(cursor, 2, cursor->rows, &cursor->y) : rc;
 }
 
 /* ---- The table ---- */

@@ -1,13 +1,12 @@
 /*
 ** lttb_each(points): the points of lttb() as rows: point, x, y. A table-valued function.
 **
-** E1  points is JSON text [[x,y],...] as lttb() gives it. `point` counts the rows from 0, in the order of the
-*text.
+** E1  points is JSON text [[x,y],...] as lttb() gives it. `point` counts the rows from 0, in the order of
+**     the text.
 ** E2  x comes out as INTEGER, REAL or TEXT and y as INTEGER or REAL, as they are spelt: 5, 5.0, "2024-05-01".
 ** E3  NULL and [] give no rows.
 ** E4  The whole text is checked before the first row. Anything but an array of pairs of a number or string
-*and a
-**     number is an error that names the byte, counted from 1.
+**     and a number is an error that names the byte, counted from 1.
 */
 #include "ext/kernel/json_read.h"
 #include "ext/table/table.h"
