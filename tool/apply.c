@@ -20,6 +20,9 @@ static char *read_file(struct engine *engine, const char *path) {
   char buffer[4096];
   size_t n;
   while ((n = fread(buffer, 1, sizeof buffer, file)) > 0) sqlite3_str_append(text, buffer, (int)n);
+  if (sqlite3_str_value(text) && strlen(sqlite3_str_value(text)) < (size_t)sqlite3_str_length(text))
+    engine_fail(engine, CODE_FAILED, "%s: has a NUL byte, so it is no UTF-8 text (UTF-16?): save it as UTF-8",
+                path);
   if (ferror(file)) engine_fail(engine, CODE_FAILED, "%s: %s", path, strerror(errno));
   if (file != stdin) fclose(file);
   return engine_finish(engine, text);

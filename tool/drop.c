@@ -18,7 +18,7 @@ static bool drop_named(struct engine *engine, struct catalog *catalog) {
 
 int verb_drop(struct engine *engine) {
   struct catalog catalog;
-  if (!catalog_require(engine) || !engine_begin(engine)) return CODE_FAILED;
+  if (!catalog_require(engine) || !engine_begin(engine)) return engine->code;
   engine->echo = engine->settings->dry_run;
   if (catalog_load(engine, &catalog) && drop_named(engine, &catalog) && declare_arm(engine, &catalog) &&
       catalog.n == 0)

@@ -17,7 +17,7 @@ static int finish(struct engine *engine) {
 
 int verb_pause(struct engine *engine) {
   struct catalog catalog;
-  if (!catalog_require(engine) || !engine_begin(engine)) return CODE_FAILED;
+  if (!catalog_require(engine) || !engine_begin(engine)) return engine->code;
   engine->echo = engine->settings->dry_run;
   if (catalog_load(engine, &catalog) && capture_disarm(engine)) {
     for (size_t i = 0; i < catalog.n; i++) live_view_drop(engine, catalog.summaries[i]);
@@ -28,7 +28,7 @@ int verb_pause(struct engine *engine) {
 
 int verb_resume(struct engine *engine) {
   struct catalog catalog;
-  if (!catalog_require(engine) || !engine_begin(engine)) return CODE_FAILED;
+  if (!catalog_require(engine) || !engine_begin(engine)) return engine->code;
   engine->echo = engine->settings->dry_run;
   if (catalog_load(engine, &catalog)) {
     /* Nobody watched the tables meanwhile. */

@@ -35,7 +35,7 @@ static void print_work(struct engine *engine, const struct summary *s) {
 int verb_plan(struct engine *engine) {
   struct catalog catalog;
   const char *name = engine->settings->operands[0];
-  if (!catalog_require(engine) || !catalog_load(engine, &catalog)) return CODE_FAILED;
+  if (!catalog_require(engine) || !catalog_load(engine, &catalog)) return engine->code;
   struct summary *s = catalog_find(&catalog, name);
   if (!s)
     engine_fail(engine, CODE_FAILED, "there is no summary %s (almanac status %s lists them)", name,

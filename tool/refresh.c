@@ -74,13 +74,13 @@ static bool check_names(struct engine *engine, const struct catalog *catalog) {
 static int run_once(struct engine *engine) {
   struct catalog catalog;
   int n = 0, failed = 0;
-  if (!catalog_require(engine)) return CODE_FAILED;
+  if (!catalog_require(engine)) return engine->code;
   if (catalog_is_paused(engine)) {
     engine_fail(engine, CODE_FAILED, "%s is paused; run almanac resume first", engine->settings->database);
-    return CODE_FAILED;
+    return engine->code;
   }
-  if (!catalog_load(engine, &catalog) || !check_names(engine, &catalog)) return CODE_FAILED;
-  if (!refresher_settle(engine, &catalog)) return CODE_FAILED;
+  if (!catalog_load(engine, &catalog) || !check_names(engine, &catalog)) return engine->code;
+  if (!refresher_settle(engine, &catalog)) return engine->code;
   for (size_t i = 0; i < catalog.n && !engine_stopping(engine) && engine_ok(engine); i++) {
     struct summary *summary = catalog.summaries[i];
     if (!is_asked(engine->settings, summary)) continue;

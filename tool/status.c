@@ -28,7 +28,7 @@ static void print_row(const char *const *cells, const size_t *widths) {
 }
 
 int verb_status(struct engine *engine) {
-  if (!catalog_require(engine)) return CODE_FAILED;
+  if (!catalog_require(engine)) return engine->code;
   if (engine->settings->json) return print_json(engine);
   const char *(*cells)[COLUMNS] = 0;
   size_t n = 0, widths[COLUMNS];

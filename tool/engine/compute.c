@@ -2,11 +2,14 @@
 #include "tool/engine/claim.h"
 #include <string.h>
 
+/* What one statement of a batch should take: its sort stays in the processor's cache, its overhead small. */
+#define SLICE_S 0.02
+
 /* ------------------------------------------------------------------------------------------- preparation */
 
 static const struct sql_variable *temporary(struct engine *engine, const struct summary *s, int64_t token) {
   const struct sql_variable *v = summary_variables(engine, s);
-  static const char *const names[] = {"claimed", "rows", "part", "each"};
+  static const char *const names[] = {"claimed", "rows", "part", "slice"};
   for (size_t i = 0; i < 4; i++)
     v = sql_literal(engine, v, names[i],
                     engine_printf(engine, "almanac_%s_%llx", names[i], (long long)token));
@@ -39,6 +42,7 @@ bool compute_open(struct engine *engine, const struct summary *s, int64_t token,
   memset(c, 0, sizeof *c);
   c->summary = s;
   c->token = token;
+  c->slice = 16;
   if (s->kind != KIND_WHOLE) compute_plan(engine, s, &c->searches);
   c->variables = temporary(engine, s, token);
   if (!sql_run(engine, "rows_create", c->variables)) return false;
@@ -64,35 +68,47 @@ bool compute_close(struct engine *engine, struct computation *c) {
 
 /* ----------------------------------------------------------------------------------------------- compute */
 
-/* Many partitions at once where the result says which row is whose; otherwise one after the other. */
-static bool compute_rows(struct engine *engine, struct computation *c) {
-  if (c->summary->partition_shown) return sql_run(engine, "compute", c->variables);
-  int64_t n = engine_int(engine, sql_text(engine, "claimed_count", c->variables));
-  if (n == 1) return sql_run(engine, "compute", c->variables);
-  if (!sql_run(engine, "each_create", c->variables)) return false;
-  for (int64_t i = 1; i <= n && engine_ok(engine); i++) {
-    const struct sql_variable *v =
-        sql_literal(engine, c->variables, "i", engine_printf(engine, "%lld", (long long)i));
-    if (sql_run(engine, "each_take", v)) sql_run(engine, "compute", c->variables);
-  }
-  return sql_run(engine, "each_drop", c->variables);
-}
-
-static bool run_with(struct engine *engine, const char *section, const struct sql_variable *v,
-                     int64_t value) {
+static bool run_bound(struct engine *engine, const char *section, const struct sql_variable *v, int64_t first,
+                      int64_t second) {
   sqlite3_stmt *statement = engine_prepare(engine, sql_text(engine, section, v));
-  if (statement) sqlite3_bind_int64(statement, 1, value);
+  if (statement) {
+    sqlite3_bind_int64(statement, 1, first);
+    sqlite3_bind_int64(statement, 2, second);
+  }
   engine_step(engine, statement);
   engine_finalize(engine, statement);
+  return engine_ok(engine);
+}
+
+/* Computes the claimed partitions number `first` to `last` together. */
+static bool compute_slice(struct engine *engine, const struct sql_variable *v, int64_t first, int64_t last) {
+  return run_bound(engine, "slice_set", v, first, last) && sql_run(engine, "compute", v);
+}
+
+/* Slices of a size that keeps each within SLICE_S; one partition at a time where the result doesn't tell
+   which row is whose; all in one where every slice would read the whole source. */
+static bool compute_rows(struct engine *engine, struct computation *c, int64_t n) {
+  bool shown = c->summary->partition_shown;
+  if (shown && (!c->searches || !c->summary->proven)) return compute_slice(engine, c->variables, 1, n);
+  if (!shown) c->slice = 1;
+  for (int64_t first = 1; first <= n && engine_ok(engine);) {
+    double started = engine_clock_s();
+    int64_t last = first + c->slice - 1 < n ? first + c->slice - 1 : n;
+    compute_slice(engine, c->variables, first, last);
+    double spent_s = engine_clock_s() - started;
+    first = last + 1;
+    if (shown && spent_s < SLICE_S / 2) c->slice *= 2;
+    if (shown && spent_s > SLICE_S && c->slice > 1) c->slice /= 2;
+  }
   return engine_ok(engine);
 }
 
 bool compute_claimed(struct engine *engine, struct computation *c, int64_t *rows) {
   const struct sql_variable *v = c->variables;
   if (!sql_run(engine, "claimed_clear", v) || !engine_exec(engine, "BEGIN")) return false;
-  run_with(engine, "claim_read", v, c->token);
+  run_bound(engine, "claim_read", v, c->token, 0);
   if (c->summary->kind == KIND_TIME) sql_run(engine, "claimed_ranges", v);
-  compute_rows(engine, c);
+  compute_rows(engine, c, engine_int(engine, sql_text(engine, "claimed_count", v)));
   engine_commit(engine);
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
   return engine_ok(engine);
@@ -105,31 +121,19 @@ bool compute_publish(struct engine *engine, struct computation *c, int64_t *publ
   int64_t before = engine_int(engine, sql_text(engine, "claimed_count", v));
   int64_t computed = engine_int(engine, sql_text(engine, "rows_count", v));
   if (!engine_begin(engine)) return false;
-  run_with(engine, "publish_lost", v, c->token);
+  run_bound(engine, "publish_lost", v, c->token, 0);
   *published = engine_int(engine, sql_text(engine, "claimed_count", v));
   sql_run(engine, "publish_delete", v);
   sql_run(engine, *published == before ? "publish_insert_all" : "publish_insert", v);
   if (engine_ok(engine) && *published == before && sqlite3_changes(engine->db) != computed)
     engine_fail(engine, CODE_FAILED,
                 "rows of the result belong to none of the partitions that they were computed from");
-  run_with(engine, "publish_clean", v, c->token);
+  run_bound(engine, "publish_clean", v, c->token, 0);
   sql_run(engine, "publish_version", v);
   return engine_commit(engine);
 }
 
 /* ------------------------------------------------------------------------------------------------- whole */
-
-static bool run_range(struct engine *engine, const char *section, const struct sql_variable *v, int64_t from,
-                      int64_t to) {
-  sqlite3_stmt *statement = engine_prepare(engine, sql_text(engine, section, v));
-  if (statement) {
-    sqlite3_bind_int64(statement, 1, from);
-    sqlite3_bind_int64(statement, 2, to);
-  }
-  engine_step(engine, statement);
-  engine_finalize(engine, statement);
-  return engine_ok(engine);
-}
 
 /* Copies or deletes rows in transactions that stay within lock_ms; `section` works on rowids ?1 to ?2. */
 static bool in_batches(struct engine *engine, const char *section, const struct sql_variable *v,
@@ -137,7 +141,7 @@ static bool in_batches(struct engine *engine, const char *section, const struct 
   int64_t n = 1000;
   for (int64_t from = 1; from <= last && engine_ok(engine);) {
     double started = engine_clock_s();
-    if (!engine_begin(engine) || !run_range(engine, section, v, from, from + n - 1) || !engine_commit(engine))
+    if (!engine_begin(engine) || !run_bound(engine, section, v, from, from + n - 1) || !engine_commit(engine))
       return false;
     double spent_ms = (engine_clock_s() - started) * 1000;
     from += n;
@@ -157,7 +161,7 @@ bool compute_whole(struct engine *engine, struct computation *c, int64_t *rows) 
   if (!engine_commit(engine)) return false;
   v = sql_literal(engine, v, "generation", engine_printf(engine, "%lld", (long long)generation));
   if (!engine_exec(engine, "BEGIN")) return false;
-  run_with(engine, "compute_whole", v, generation);
+  run_bound(engine, "compute_whole", v, generation, 0);
   if (!engine_commit(engine)) return false;
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
   if (!in_batches(engine, "whole_insert", v, *rows)) return false;
@@ -196,13 +200,12 @@ static bool prove(struct engine *engine, struct computation *c, int *partitions,
   *partitions = (int)engine_int(engine, sql_text(engine, "claimed_count", v));
   if (*partitions < 3 || !engine_ok(engine)) return engine_ok(engine);
   /* Together, then each alone. */
-  sql_run(engine, "compute", v);
+  compute_slice(engine, v, 1, *partitions);
   sql_run(engine, "prove_keep", v);
-  sql_run(engine, "each_create", v);
   for (int i = 1; i <= *partitions && engine_ok(engine); i++) {
-    const struct sql_variable *one = sql_literal(engine, v, "i", engine_printf(engine, "%d", i));
-    if (sql_run(engine, "each_take", one)) sql_run(engine, "compute", one);
-    if (engine_int(engine, sql_text(engine, "prove_foreign", one)) != 0)
+    compute_slice(engine, v, i, i);
+    if (engine_int(engine, sql_text(engine, "prove_foreign",
+                                    sql_literal(engine, v, "i", engine_printf(engine, "%d", i)))) != 0)
       *disproof = engine_printf(engine, "rows computed from one partition carry another one's %s",
                                 s->kind == KIND_TIME ? "bucket" : "key");
   }

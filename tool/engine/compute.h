@@ -11,6 +11,7 @@ struct computation {
   const struct summary *summary;
   const struct sql_variable *variables;
   int64_t token;
+  int64_t slice; /* partitions computed by one statement */
   bool
       searches; /* the partitions' rows are found by an index; otherwise every batch reads the whole source */
 };

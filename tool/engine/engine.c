@@ -19,7 +19,7 @@ bool engine_fail(struct engine *engine, enum exit_code code, const char *format,
   return false;
 }
 
-bool engine_fail_sqlite(struct engine *engine, const char *doing) {
+bool engine_fail_sqlite(struct engine *engine) {
   int rc = sqlite3_errcode(engine->db) & 0xff;
   if (rc == SQLITE_BUSY)
     return engine_fail(engine, CODE_LOCKED,
@@ -32,7 +32,7 @@ bool engine_fail_sqlite(struct engine *engine, const char *doing) {
     return engine_fail(engine, CODE_FAILED, "%s: the database is read-only", engine->settings->database);
   if (rc == SQLITE_INTERRUPT) return engine_fail(engine, CODE_INTERRUPTED, "interrupted");
   if (rc == SQLITE_NOMEM) return engine_fail(engine, CODE_FAILED, "out of memory");
-  return engine_fail(engine, CODE_FAILED, "%s: %s", doing, sqlite3_errmsg(engine->db));
+  return engine_fail(engine, CODE_FAILED, "%s", sqlite3_errmsg(engine->db));
 }
 
 char *engine_recover(struct engine *engine, int *code) {
@@ -96,14 +96,14 @@ bool engine_exec(struct engine *engine, const char *sql) {
   if (!engine_ok(engine)) return false;
   /* What is temporary is no change of the database. */
   if (engine->echo && !strstr(sql, "TEMP ") && !strstr(sql, "temp.")) printf("%s;\n", sql);
-  if (sqlite3_exec(engine->db, sql, 0, 0, 0) != SQLITE_OK) return engine_fail_sqlite(engine, "SQL");
+  if (sqlite3_exec(engine->db, sql, 0, 0, 0) != SQLITE_OK) return engine_fail_sqlite(engine);
   return true;
 }
 
 sqlite3_stmt *engine_prepare(struct engine *engine, const char *sql) {
   sqlite3_stmt *statement = 0;
   if (engine_ok(engine) && sqlite3_prepare_v2(engine->db, sql, -1, &statement, 0) != SQLITE_OK)
-    engine_fail_sqlite(engine, "SQL");
+    engine_fail_sqlite(engine);
   return statement;
 }
 
@@ -111,12 +111,12 @@ bool engine_step(struct engine *engine, sqlite3_stmt *statement) {
   if (!engine_ok(engine) || !statement) return false;
   int rc = sqlite3_step(statement);
   if (rc == SQLITE_ROW) return true;
-  if (rc != SQLITE_DONE) engine_fail_sqlite(engine, "SQL");
+  if (rc != SQLITE_DONE) engine_fail_sqlite(engine);
   return false;
 }
 
 void engine_finalize(struct engine *engine, sqlite3_stmt *statement) {
-  if (sqlite3_finalize(statement) != SQLITE_OK) engine_fail_sqlite(engine, "SQL");
+  if (sqlite3_finalize(statement) != SQLITE_OK) engine_fail_sqlite(engine);
 }
 
 int64_t engine_int(struct engine *engine, const char *sql) {
@@ -183,8 +183,10 @@ static int on_progress(void *unused) {
 static bool is_file(struct engine *engine, const char *path) {
   FILE *file = fopen(path, "rb");
   if (!file) return engine_fail(engine, CODE_NO_DATABASE, "%s: %s", path, strerror(errno));
+  bool readable = fgetc(file) != EOF || !ferror(file);
+  int reason = errno;
   fclose(file);
-  return true;
+  return readable || engine_fail(engine, CODE_NO_DATABASE, "%s: %s", path, strerror(reason));
 }
 
 bool engine_open(struct engine *engine, const struct settings *settings, bool read_only) {
@@ -199,12 +201,15 @@ bool engine_open(struct engine *engine, const struct settings *settings, bool re
   sqlite3_busy_timeout(engine->db, settings->busy_timeout_ms);
   sqlite3_db_config(engine->db, SQLITE_DBCONFIG_DEFENSIVE, 1, 0);
   sqlite3_db_config(engine->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, 0);
+  sqlite3_db_config(engine->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, 0);
   sqlite3_progress_handler(engine->db, 10000, on_progress, 0);
   signal(SIGINT, on_signal);
   signal(SIGTERM, on_signal);
   char *error = 0;
   if (sqlite3_almanac_init(engine->db, &error, 0) != SQLITE_OK)
     return engine_fail(engine, CODE_FAILED, "%s", error ? error : sqlite3_errmsg(engine->db));
+  /* Room for a batch's sort and its pages; SQLite's default of 2 MB would sort in files. */
+  engine_exec(engine, "PRAGMA cache_size=-16000");
   /* The first read tells a database from any other file. */
   engine_int(engine, "SELECT count(*) FROM sqlite_master");
   return engine_ok(engine);

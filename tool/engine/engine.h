@@ -67,9 +67,8 @@ static inline bool engine_ok(const struct engine *engine) {
  */
 bool engine_fail(struct engine *engine, enum exit_code code, const char *format, ...);
 
-/* Fails with what SQLite says of the connection's last call, after `doing`. Locked databases get their code.
- */
-bool engine_fail_sqlite(struct engine *engine, const char *doing);
+/* Fails with what SQLite says of the last call. A locked database gets its code. */
+bool engine_fail_sqlite(struct engine *engine);
 
 /* Forgets the failure, so that the next summary can go on; gives its text to the caller (sqlite3_free). */
 char *engine_recover(struct engine *engine, int *code);

@@ -40,9 +40,10 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
 }
 
 bool live_view_drop(struct engine *engine, const struct summary *s) {
-  return engine_exec(engine, engine_printf(engine, "DROP VIEW IF EXISTS \"%w\"", s->name)) &&
-         engine_exec(engine,
-                     engine_printf(engine, "DROP VIEW IF EXISTS %s", summary_object(engine, s, "changed"))) &&
-         engine_exec(engine,
-                     engine_printf(engine, "DROP VIEW IF EXISTS %s", summary_object(engine, s, "other")));
+  engine_exec(engine, engine_printf(engine, "DROP VIEW IF EXISTS \"%w\"", s->name));
+  static const char *const helpers[] = {"changed", "other", "ok"};
+  for (size_t i = 0; i < sizeof helpers / sizeof helpers[0]; i++)
+    engine_exec(engine,
+                engine_printf(engine, "DROP VIEW IF EXISTS %s", summary_object(engine, s, helpers[i])));
+  return engine_ok(engine);
 }

@@ -538,7 +538,8 @@ static char *computed_list(struct engine *engine, const struct summary *s) {
   sqlite3_str_appendall(out, "almanac_computed.*");
   for (size_t k = 0; k < s->n_partition; k++)
     if (strncmp(stored_partition(engine, s, k), "almanac_p", 9) == 0)
-      sqlite3_str_appendf(out, ", (SELECT p%d FROM {claimed})", (int)k + 1);
+      sqlite3_str_appendf(out, ", (SELECT p%d FROM {claimed} WHERE i=(SELECT first FROM {slice}))",
+                          (int)k + 1);
   if (s->kind == KIND_WHOLE) sqlite3_str_appendall(out, ", ?1");
   return engine_finish(engine, out);
 }
