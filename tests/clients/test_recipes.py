@@ -67,7 +67,7 @@ def rows_of(path, sql, extension=False):
 
 def live_through(recipe, loading, oracles, changes, text=None, queries=True):
     """Loads data, applies the recipe with the tool, and after every change compares each summary, read by a stock
-    SQLite, with its oracle (of the raw tables alone): at once where almanac_status says exact, else after a refresh."""
+    SQLite, with its oracle (of the raw tables alone): at once where almanac_status says live, else after a refresh."""
     path = os.path.join(directory(), "data.db")
     text = text or recipes.text_of(recipe)
     db = connect(path, extension=False)
@@ -81,7 +81,7 @@ def live_through(recipe, loading, oracles, changes, text=None, queries=True):
         compare_queries(path, recipe, text)
     for n, change in enumerate(changes):
         shell(path, change)
-        exact = {name for name, exact in rows_of(path, "SELECT name, exact FROM almanac_status") if exact}
+        exact = {name for name, in rows_of(path, "SELECT name FROM almanac_status WHERE exact = 'live'")}
         compare(path, recipe, {name: f for name, f in oracles.items() if name in exact}, f"change {n} at once")
         tool("refresh", path)
         compare(path, recipe, oracles, f"change {n} after a refresh")
