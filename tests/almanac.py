@@ -39,7 +39,9 @@ def tool(*arguments, stdin=None, code=0):
 
 def shell(path, *statements, code=0):
     """Runs statements in the stock sqlite3 shell, without the extension, and returns its output."""
-    done = subprocess.run(["sqlite3", "-batch", path, *statements], capture_output=True, text=True)
+    # The shell wants its own library, also where the tests run on another SQLite (versions.py).
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("LD_")}
+    done = subprocess.run(["sqlite3", "-batch", path, *statements], capture_output=True, text=True, env=environment)
     if code is not None and done.returncode != code:
         raise AssertionError(f"sqlite3 ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout
