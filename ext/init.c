@@ -64,6 +64,7 @@ static const struct {
     {"time_bucket", 6, ZONE, time_bucket_call, 0, 0, 0, 0},
     {"local_time", 2, ZONE, local_time_call, 0, 0, 0, 0},
     {"local_time", 3, ZONE, local_time_call, 0, 0, 0, 0},
+    {"almanac_live", 0, RUNS, almanac_live_call, 0, 0, 0, 0},
     /* Last: where it is registered, everything is. */
     {"almanac_version", 0, PURE, almanac_version_call, 0, 0, 0, 0},
 };

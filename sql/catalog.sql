@@ -12,11 +12,9 @@ CREATE TABLE almanac_summary(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE C
   proven INTEGER NOT NULL DEFAULT 0, token INTEGER, generation INTEGER NOT NULL DEFAULT 0,
   stored_version INTEGER NOT NULL DEFAULT 0, refreshed_at INTEGER, last_error TEXT, live_sql TEXT);
 CREATE TABLE almanac_depends(summary INTEGER NOT NULL, track INTEGER NOT NULL, PRIMARY KEY(summary, track)) WITHOUT ROWID;
-CREATE TABLE almanac_bounds(grain TEXT NOT NULL, start INTEGER NOT NULL, PRIMARY KEY(grain, start)) WITHOUT ROWID;
 
 -- @catalog_drop
 DROP VIEW IF EXISTS almanac_status;
-DROP TABLE IF EXISTS almanac_bounds;
 DROP TABLE IF EXISTS almanac_depends;
 DROP TABLE IF EXISTS almanac_summary;
 DROP TABLE IF EXISTS almanac_track;

@@ -24,10 +24,10 @@
 (CAST(strftime('%s', {p}/{scale}, 'unixepoch', '+{width} months') AS INTEGER)*{scale})
 
 -- @number_bounds_start
-((SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start<={number_seconds x={x}} ORDER BY start DESC LIMIT 1)*{scale})
+(SELECT b*{scale} FROM (SELECT {bound_of_s} AS b FROM (SELECT {number_seconds x={x}} AS s)))
 
 -- @number_bounds_hi
-((SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start>{p}/{scale} ORDER BY start LIMIT 1)*{scale})
+((SELECT start FROM {bounds} WHERE start>{p}/{scale} ORDER BY start LIMIT 1)*{scale})
 
 -- @text_seconds
 CAST(strftime('%s', substr({x}, 1, 19)) AS INTEGER)
@@ -56,12 +56,10 @@ coalesce(strftime('{format}', {text_seconds x={p}}+{width}, 'unixepoch'), '~')
 coalesce(strftime('{format}', substr({p}, 1, {length}), '+{width} months'), '~')
 
 -- @text_bounds_start
-strftime('{format}{shown}', (SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start<={text_seconds x={x}} ORDER BY start DESC LIMIT 1), 'unixepoch')
+(SELECT strftime('{format}{shown}', b, 'unixepoch') FROM (SELECT {bound_of_s} AS b FROM (SELECT {text_seconds x={x}} AS s)))
 
 -- @text_bounds_hi
-coalesce(strftime('{format}', (SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start>{text_seconds x={p}} ORDER BY start LIMIT 1), 'unixepoch'), '~')
-
--- A time in any ISO spelling, as time_bucket reads it: fractions cut off, an offset turned into UTC with Z.
+coalesce(strftime('{format}', (SELECT start FROM {bounds} WHERE start>{text_seconds x={p}} ORDER BY start LIMIT 1), 'unixepoch'), '~')
 
 -- @any_seconds
 CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETWEEN '0' AND '9'
@@ -85,9 +83,7 @@ CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETW
    FROM (SELECT {any_seconds x={x}} AS s))) WHERE m IS NOT NULL)
 
 -- @any_bounds_bucket
-(SELECT start FROM almanac_bounds WHERE grain='{bounds}' AND start<={any_seconds x={x}} ORDER BY start DESC LIMIT 1)
-
--- Is a text time in the one spelling of its track? Only then does the order of the text tell the order of time.
+(SELECT {bound_of_s} FROM (SELECT {any_seconds x={x}} AS s))
 
 -- @regular_date
 ({x} IS date({x}))
@@ -109,3 +105,36 @@ CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETW
 
 -- @any_call
 (SELECT {any_start x=almanac_time} FROM (SELECT {time} AS almanac_time))
+
+-- Zones: the starts of the buckets stand in a table, which reaches from the oldest row to some years ahead. A time
+-- beyond it fails, with the remedy in the message, rather than be put into a wrong bucket. (-1e15 is below any
+-- year: the tail of a table that was empty so far.)
+
+-- @bounds_create
+CREATE TABLE {bounds}(start INTEGER PRIMARY KEY);
+
+-- @bound_of_s
+CASE WHEN s>-1e15 AND (s<(SELECT min(start) FROM {bounds}) OR s>=(SELECT max(start) FROM {bounds}))
+ THEN json_extract('[]', 'almanac: a time is beyond the table of time zone bounds: run almanac refresh')
+ ELSE (SELECT start FROM {bounds} WHERE start<=s ORDER BY start DESC LIMIT 1) END
+
+-- @number_bounds_first
+((SELECT min(start) FROM {bounds})*{scale})
+
+-- @number_bounds_last
+((SELECT max(start) FROM {bounds})*{scale})
+
+-- @text_bounds_first
+strftime('{format}', (SELECT min(start) FROM {bounds}), 'unixepoch')
+
+-- @text_bounds_last
+strftime('{format}', (SELECT max(start) FROM {bounds}), 'unixepoch')
+
+-- @bounds_range
+SELECT CAST(min(s) AS INTEGER), CAST(max(s) AS INTEGER) FROM (SELECT {seconds_of_time} AS s FROM (SELECT min({time}) AS t FROM {source} WHERE {time}>={lowest} AND {time}<{above_times} UNION ALL SELECT max({time}) FROM {source} WHERE {time}<{above_times}))
+
+-- @bounds_number_seconds
+{number_seconds x=t}
+
+-- @bounds_text_seconds
+{text_seconds x=t}

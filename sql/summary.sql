@@ -154,5 +154,6 @@ UPDATE almanac_summary SET kind='whole', source=NULL, proven=0 WHERE id={id};
 -- @drop_summary
 DROP TABLE IF EXISTS {stored};
 DROP TABLE IF EXISTS {dirty};
+DROP TABLE IF EXISTS {bounds};
 DELETE FROM almanac_depends WHERE summary={id};
 DELETE FROM almanac_summary WHERE id={id};

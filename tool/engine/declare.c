@@ -1,4 +1,5 @@
 #include "tool/engine/declare.h"
+#include "tool/engine/bounds.h"
 #include "tool/engine/capture.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
@@ -111,7 +112,7 @@ bool declare_create(struct engine *engine, struct catalog *catalog, const struct
   if (known && strcmp(known, time_shape_text(engine, &s->shape)) != 0 &&
       !summary_derive(engine, definitions, statement, known, s))
     return false;
-  if (!catalog_insert(engine, s) || !create_tables(engine, s)) return false;
+  if (!catalog_insert(engine, s) || !create_tables(engine, s) || !bounds_create(engine, s)) return false;
   if (s->kind != KIND_WHOLE && !prove(engine, s, has_option(statement, "partition"))) return false;
   if (!create_indexes(engine, s, summary_variables(engine, s))) return false;
   if (!capture_join(engine, catalog, s)) return false;
@@ -127,6 +128,7 @@ bool declare_drop(struct engine *engine, struct catalog *catalog, struct summary
       sql_literal(engine, 0, "id", engine_printf(engine, "%lld", (long long)s->id));
   v = sql_literal(engine, v, "stored", engine_printf(engine, "\"%w_stored\"", s->name));
   v = sql_literal(engine, v, "dirty", summary_object(engine, s, "dirty"));
+  v = sql_literal(engine, v, "bounds", summary_object(engine, s, "bounds"));
   catalog_remove(catalog, s);
   return live_view_drop(engine, s) && sql_run(engine, "drop_summary", v);
 }

@@ -61,6 +61,19 @@ void *engine_alloc(struct engine *engine, size_t size) {
   return block + 1;
 }
 
+struct deferred {
+  struct deferred *next;
+  void (*release)(void *);
+  void *what;
+};
+
+void engine_defer(struct engine *engine, void (*release)(void *), void *what) {
+  struct deferred *deferred = engine_alloc(engine, sizeof *deferred);
+  if (!deferred) return release(what);
+  *deferred = (struct deferred){engine->deferred, release, what};
+  engine->deferred = deferred;
+}
+
 void *engine_grow(struct engine *engine, void *array, size_t n, size_t element_size) {
   if (n != 0 && (n & (n - 1)) != 0) return array;
   void *larger = engine_alloc(engine, (n ? 2 * n : 1) * element_size);
@@ -216,6 +229,9 @@ bool engine_open(struct engine *engine, const struct settings *settings, bool re
 }
 
 void engine_reset(struct engine *engine) {
+  for (struct deferred *deferred = engine->deferred; deferred; deferred = deferred->next)
+    deferred->release(deferred->what);
+  engine->deferred = 0;
   while (engine->arena) {
     struct arena_block *block = engine->arena;
     engine->arena = block->next;

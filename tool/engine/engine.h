@@ -41,6 +41,7 @@ struct settings {
 };
 
 struct arena_block;
+struct deferred;
 
 struct engine {
   sqlite3 *db;
@@ -50,6 +51,7 @@ struct engine {
   double deadline_s; /* of --max-time on engine_clock_s(); 0: none */
   bool echo;         /* print what engine_exec runs: --dry-run */
   struct arena_block *arena;
+  struct deferred *deferred;
 };
 
 /* Opens settings->database, which must exist and be a database. Free with engine_close in any case. */
@@ -82,6 +84,9 @@ bool engine_interrupted(void);
 
 /* Memory that lives as long as the engine, zeroed; NULL when out of memory, which fails the engine. */
 void *engine_alloc(struct engine *engine, size_t size);
+
+/* Has `release(what)` called when the arena is given back. */
+void engine_defer(struct engine *engine, void (*release)(void *), void *what);
 
 /* An array of *n elements grown by one when it is full (capacities are powers of two); as engine_alloc. */
 void *engine_grow(struct engine *engine, void *array, size_t n, size_t element_size);

@@ -203,28 +203,26 @@ const struct sql_variable *grain_variables(struct engine *engine, const struct s
   v = integer(engine, v, "width", grain->width);
   v = integer(engine, v, "offset", grain->offset);
   v = integer(engine, v, "scale", grain->scale);
-  v = sql_literal(engine, v, "bounds", grain->bounds ? grain->bounds : "");
   v = sql_literal(engine, v, "fraction", grain->fraction);
   v = sql_literal(
       engine, v, "shown",
       shape->is_date ? "" : engine_printf(engine, "%s%s", grain->fraction, shape->suffix[0] ? "Z" : ""));
   v = sql_template(engine, v, "number_start", engine_printf(engine, "{number_%s_start x={x}}", kind));
   v = sql_template(engine, v, "any_bucket", engine_printf(engine, "{any_%s_bucket x={x}}", kind));
-  if (shape->is_text) {
-    v = text_variables(engine, v, shape);
-    const char *start = text_start(grain);
-    v = sql_template(engine, v, "start",
-                     start ? start : engine_printf(engine, "{text_%s_start x={x}}", kind));
-    v = sql_template(engine, v, "lo", "{text_lo p={p}}");
-    v = sql_template(engine, v, "hi", engine_printf(engine, "{text_%s_hi p={p}}", kind));
-    return sql_template(engine, v, "any", "{text_any x={x}}");
+  const char *type = shape->is_text ? "text" : "number";
+  const char *cut = shape->is_text ? text_start(grain) : 0;
+  if (shape->is_text) v = text_variables(engine, v, shape);
+  v = sql_template(engine, v, "start", cut ? cut : engine_printf(engine, "{%s_%s_start x={x}}", type, kind));
+  v = sql_template(engine, v, "lo", shape->is_text ? "{text_lo p={p}}" : "{p}");
+  v = sql_template(engine, v, "hi", engine_printf(engine, "{%s_%s_hi p={p}}", type, kind));
+  v = sql_template(engine, v, "any", engine_printf(engine, "{%s_any x={x}}", type));
+  v = sql_template(engine, v, "seconds_of_time", engine_printf(engine, "{bounds_%s_seconds}", type));
+  if (grain->kind == GRAIN_BOUNDS) {
+    v = sql_template(engine, v, "lowest_time", engine_printf(engine, "{%s_bounds_first}", type));
+    return sql_template(engine, v, "highest_time", engine_printf(engine, "{%s_bounds_last}", type));
   }
-  v = sql_template(engine, v, "start", engine_printf(engine, "{number_%s_start x={x}}", kind));
-  v = sql_template(engine, v, "lo", "{p}");
-  v = sql_template(engine, v, "hi", engine_printf(engine, "{number_%s_hi p={p}}", kind));
   v = integer(engine, v, "lowest_time", YEAR_1_S * grain->scale);
-  v = integer(engine, v, "highest_time", YEAR_9999_END_S * grain->scale);
-  return sql_template(engine, v, "any", "{number_any x={x}}");
+  return integer(engine, v, "highest_time", YEAR_9999_END_S * grain->scale);
 }
 
 const struct sql_variable *unit_variables(struct engine *engine, const struct sql_variable *outer,

@@ -26,7 +26,6 @@ struct grain {
   int64_t offset;
   int64_t scale;     /* numbers: units per second */
   char fraction[12]; /* text: ".000000" shown after the seconds, or "" */
-  char *bounds;      /* GRAIN_BOUNDS: the name of its boundaries in almanac_bounds */
   int64_t unit;      /* every bucket starts at a multiple of it after unit_offset */
   int64_t unit_offset;
 };
@@ -45,7 +44,8 @@ bool time_shape_detect(struct engine *engine, const struct source *source, const
 bool grain_from(struct engine *engine, const struct time_grain *parsed, const struct time_shape *shape,
                 struct grain *grain);
 
-/* Adds start, lo, hi (templates over {x} and {p}), number_start, any_bucket and what they need. */
+/* Adds start, lo, hi (templates over {x} and {p}), number_start, any_bucket and what they need. Zones need
+   {bounds}, the table of bounds.h. */
 const struct sql_variable *grain_variables(struct engine *engine, const struct sql_variable *outer,
                                            const struct time_shape *shape, const struct grain *grain);
 

@@ -7,7 +7,9 @@ static char *condition(struct engine *engine, const struct summary *s, const str
   sqlite3_str_appendall(out, capture_condition(engine, s, v));
   if (s->kind == KIND_TIME && s->shape.is_text)
     sqlite3_str_appendf(out, " AND %s", sql_text(engine, "regular_track", v));
-  else if (s->kind == KIND_TIME && s->grain.kind != GRAIN_FIXED)
+  /* Text has four digits for a year, so that its months have no limits. */
+  if (s->kind == KIND_TIME &&
+      (s->grain.kind == GRAIN_BOUNDS || (s->grain.kind == GRAIN_MONTHS && !s->shape.is_text)))
     sqlite3_str_appendf(out, " AND %s", sql_text(engine, "within_limits", v));
   if (s->kind != KIND_WHOLE)
     sqlite3_str_appendf(out, " AND %s",

@@ -1,4 +1,5 @@
 #include "tool/engine/refresher.h"
+#include "tool/engine/bounds.h"
 #include "tool/engine/capture.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
@@ -22,6 +23,7 @@ bool refresher_settle(struct engine *engine, struct catalog *catalog) {
   if (!engine_begin(engine)) return false;
   bool repair = false;
   for (size_t i = 0; i < catalog->n; i++) {
+    if (!catalog->summaries[i]->broken) bounds_cover(engine, catalog->summaries[i]);
     if (is_captured(engine, catalog->summaries[i])) continue;
     repair = true;
     claim_unfill(engine, catalog->summaries[i]);

@@ -175,9 +175,9 @@ bool shadow_read(struct engine *engine, const char *select, struct shadow *shado
   return engine_ok(engine);
 }
 
-void shadow_free(struct shadow *shadow) {
+void shadow_free(struct shadow *shadow, const struct time_grain *kept) {
   for (size_t i = 0; i < shadow->n_calls; i++)
-    if (shadow->calls[i].grain) time_grain_free(shadow->calls[i].grain);
+    if (shadow->calls[i].grain && shadow->calls[i].grain != kept) time_grain_free(shadow->calls[i].grain);
   shadow->n_calls = 0;
   tokens_free(&shadow->tokens);
 }

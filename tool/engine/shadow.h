@@ -48,7 +48,8 @@ struct shadow_reads {
 /* Reads the tokens and finds the calls. Fails on what no summary may contain: parameters, main., now,
  * random(). */
 bool shadow_read(struct engine *engine, const char *select, struct shadow *shadow);
-void shadow_free(struct shadow *shadow);
+/* Frees the tokens and the grains but for `kept`, which somebody else frees. */
+void shadow_free(struct shadow *shadow, const struct time_grain *kept);
 
 /* The SELECT with call i replaced by replacements[i] (NULL: as it is). */
 char *shadow_rewrite(struct engine *engine, const struct shadow *shadow, char *const *replacements);

@@ -14,6 +14,7 @@ struct deriving {
   struct shadow shadow;
   struct shadow_reads reads;
   const struct bucket_call *partition_call; /* of KIND_TIME */
+  const struct time_grain *kept_grain;      /* which the summary keeps */
   const struct definition_option *partition, *source, *fixed;
 };
 
@@ -178,6 +179,10 @@ static bool find_source_columns(struct engine *engine, struct deriving *d) {
   return engine_ok(engine);
 }
 
+static void free_grain(void *grain) {
+  time_grain_free(grain);
+}
+
 static bool derive_time(struct engine *engine, struct deriving *d, const struct bucket_call *call) {
   struct summary *s = d->summary;
   if (!find_source(engine, d, call->column, &s->source)) return false;
@@ -194,11 +199,15 @@ static bool derive_time(struct engine *engine, struct deriving *d, const struct 
     sqlite3_free(reason);
     return whole_unless_asked(engine, d, kept);
   }
-  s->grain.bounds = call->signature;
   s->kind = KIND_TIME;
   s->time = column->name;
   s->n_partition = 1;
   d->partition_call = call;
+  if (s->grain.kind == GRAIN_BOUNDS) {
+    s->zone_grain = call->grain;
+    engine_defer(engine, free_grain, call->grain);
+    d->kept_grain = call->grain;
+  }
   return true;
 }
 
@@ -450,7 +459,7 @@ bool summary_derive(struct engine *engine, const struct definitions *definitions
   summary->select = engine_printf(engine, "%s", statement->select);
   int offset = 0;
   if (engine_ok(engine) && !derive(engine, &d, &offset)) fail_at(engine, &d, (size_t)offset);
-  shadow_free(&d.shadow);
+  shadow_free(&d.shadow, d.kept_grain);
   return engine_ok(engine);
 }
 
@@ -603,6 +612,7 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "temp", "");
   v = sql_literal(engine, v, "stored", engine_printf(engine, "\"%w_stored\"", s->name));
   v = sql_literal(engine, v, "dirty", summary_object(engine, s, "dirty"));
+  v = sql_literal(engine, v, "bounds", summary_object(engine, s, "bounds"));
   v = sql_literal(engine, v, "changed", summary_object(engine, s, "changed"));
   v = sql_literal(engine, v, "other", summary_object(engine, s, "other"));
   v = sql_literal(engine, v, "ok_view", summary_object(engine, s, "ok"));

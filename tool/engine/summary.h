@@ -33,9 +33,10 @@ struct summary {
   char *time;            /* KIND_TIME: the column */
   struct time_shape shape;
   struct grain grain;
-  char *keys[KEYS_MAX];        /* KIND_KEY: expressions over {row} */
-  char *key_columns[KEYS_MAX]; /* KIND_KEY: the column where a key is one, else NULL */
-  size_t n_partition;          /* partition columns: 1 for time, the keys' number, 0 for whole */
+  struct time_grain *zone_grain; /* GRAIN_BOUNDS: the parsed grain, from which its bounds are made */
+  char *keys[KEYS_MAX];          /* KIND_KEY: expressions over {row} */
+  char *key_columns[KEYS_MAX];   /* KIND_KEY: the column where a key is one, else NULL */
+  size_t n_partition;            /* partition columns: 1 for time, the keys' number, 0 for whole */
   bool partition_shown; /* all of them are result columns, so that many partitions can be computed at once */
 
   char *select_part; /* the SELECT over the part: buckets are the part's column almanac_bucket */
