@@ -107,15 +107,15 @@ CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETW
 (SELECT {any_start x=almanac_time} FROM (SELECT {time} AS almanac_time))
 
 -- Zones: the starts of the buckets stand in a table, which reaches from the oldest row to some years ahead. A time
--- beyond it fails, with the remedy in the message, rather than be put into a wrong bucket. (-1e15 is below any
--- year: the tail of a table that was empty so far.)
+-- beyond it fails (the overflow: no other built-in fails where a schema is not trusted) until the next refresh,
+-- rather than be put into a wrong bucket. (-1e15 is below any year: the tail of a table that was empty so far.)
 
 -- @bounds_create
 CREATE TABLE {bounds}(start INTEGER PRIMARY KEY);
 
 -- @bound_of_s
 CASE WHEN s>-1e15 AND (s<(SELECT min(start) FROM {bounds}) OR s>=(SELECT max(start) FROM {bounds}))
- THEN json_extract('[]', 'almanac: a time is beyond the table of time zone bounds: run almanac refresh')
+ THEN abs(-9223372036854775807-1)
  ELSE (SELECT start FROM {bounds} WHERE start<=s ORDER BY start DESC LIMIT 1) END
 
 -- @number_bounds_first

@@ -601,7 +601,7 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
   v = sql_template(engine, v, "keys", for_partition(engine, s, "%e", ", "));
   v = sql_template(engine, v, "region_matches", for_partition(engine, s, "%k IS %e", " AND "));
   v = sql_template(engine, v, "changed_matches",
-                   for_partition(engine, s, "likelihood(%e IS d.%p, 0.000001)", " AND "));
+                   for_partition(engine, s, "likelihood(%e IS d.%k, 0.000001)", " AND "));
   return sql_template(engine, v, "claimed_matches", for_partition(engine, s, "%e IS d.%p", " AND "));
 }
 
