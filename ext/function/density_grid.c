@@ -129,9 +129,9 @@ static bool read_range(sqlite3_context *context, struct grid_state *state, sqlit
 static bool compare_parameters(sqlite3_context *context, struct grid_state *state, int count,
                                sqlite3_value **parameters) {
   for (int i = 0; i < count; i++) {
-    int type = sqlite3_value_type(parameters[i]);
-    bool number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
-    if (number && sqlite3_value_double(parameters[i]) == state->given[i]) continue;
+    bool same = sqlite3_value_double(parameters[i]) == state->given[i];
+    if (same && state->given[i] == 0) same = sqlite3_value_type(parameters[i]) <= SQLITE_FLOAT;
+    if (same) continue; /* 0 is also what NULL and 'abc' would be */
     char what[96];
     sqlite3_snprintf(sizeof what, what, "%s must be the same in every row of a group: it was %.15g",
                      parameter_names[i], state->given[i]);

@@ -20,7 +20,7 @@
 #define DIGITS_BEFORE  18 /* digits before the point after scaling */
 
 void json_put(struct json_text *json, const char *text, size_t length) {
-  if (json->failed) return;
+  if (json->failed || !length) return;
   if (json->capacity - json->length < length) {
     size_t capacity = json->capacity ? json->capacity : CAPACITY_FIRST;
     while (capacity - json->length < length && capacity <= SIZE_MAX / 2) capacity *= 2;

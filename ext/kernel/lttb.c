@@ -293,15 +293,22 @@ static bool merge_lists(const struct lttb *line, struct chunk **into, struct chu
   return done;
 }
 
-/* Merges neighbouring lists until one is left. All memory stays in the lists, whatever happens. */
+/*
+** Merges neighbouring lists until one is left, the line. When out of memory all points are still in it,
+*though
+** not sorted.
+*/
 static bool merge_all(struct lttb *line, struct chunk **lists, size_t count) {
   struct chunk *empty = NULL;
   bool done = true;
-  while (count > 1 && done) {
+  while (count > 1) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i += 2) {
       struct chunk *list = lists[i];
-      if (i + 1 < count) done = done && merge_lists(line, &list, lists[i + 1], &empty);
+      if (i + 1 < count && done)
+        done = merge_lists(line, &list, lists[i + 1], &empty);
+      else if (i + 1 < count)
+        last_of(list)->next = lists[i + 1];
       lists[kept++] = list;
     }
     count = kept;
@@ -309,10 +316,6 @@ static bool merge_all(struct lttb *line, struct chunk **lists, size_t count) {
   chunks_free(empty);
   line->first = lists[0];
   line->last = last_of(line->first);
-  for (size_t i = 1; i < count; i++) { /* out of memory: only lttb_free will look at them */
-    line->last->next = lists[i];
-    line->last = last_of(lists[i]);
-  }
   return done;
 }
 

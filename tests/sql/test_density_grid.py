@@ -12,7 +12,7 @@ import warnings
 
 import numpy
 
-from almanac import BUILD, EXTENSION, connect, equal, error_of
+from almanac import EXTENSION, connect, equal, error_of
 
 SEED = random.SystemRandom().randrange(1 << 32)
 
@@ -417,8 +417,8 @@ print(db.execute("SELECT density_grid(1, 1, 1, 1)").fetchone()[0])
 
 def test_memory():
     """D10: too little memory is an error, whenever it comes: for points, cells, edges or the text."""
-    if "asan" in BUILD:
-        return
+    if b"__asan_" in open(EXTENSION + ".so", "rb").read():
+        return  # its shadow memory is beyond any limit
     for call, rows, limits in [("density_grid(i, i % 977, 10, 10)", 1_000_000, (2, 9, 17, 60)), ("density_grid(i, i, 16777216, 1, 0, 9, 0, 9)", 5, (60, 200, 300, 420)),
                                ("density_grid(i, i, 1, 16777216)", 5, (60, 200, 300, 420))]:
         ends = []

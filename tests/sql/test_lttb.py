@@ -4,12 +4,11 @@ import itertools
 import json
 import math
 import random
-import resource
 import sqlite3
 import subprocess
 import sys
 
-from almanac import BUILD, EXTENSION, connect, equal, error_of
+from almanac import EXTENSION, connect, equal, error_of
 
 SEED = random.SystemRandom().randrange(1 << 32)
 
@@ -447,8 +446,8 @@ def limited(order, limit_mb, rows):
 
 def test_memory():
     """L10: 10M points in 160 MB and little more, sorted or not; too little memory is an error, whenever it comes."""
-    if "asan" in BUILD:
-        return
+    if b"__asan_" in open(EXTENSION + ".so", "rb").read():
+        return  # its shadow memory is beyond any limit
     result, growth = limited("i", 0, 10_000_000)
     equal(result, "100")
     assert growth < 176_000, growth

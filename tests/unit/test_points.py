@@ -1,0 +1,19 @@
+"""The kernels of lttb, density_grid and JSON without SQLite, with sanitizers and failing memory; see points.c beside this file."""
+import os
+import random
+import subprocess
+
+from almanac import ROOT, directory
+
+KERNELS = ["chunks.c", "density_grid.c", "json_read.c", "json_write.c", "lttb.c"]
+
+
+def test_kernels():
+    program = os.path.join(directory(), "points")
+    subprocess.run([os.environ.get("CC", "gcc"), "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off",
+                    "-fsanitize=address,undefined", "-fno-sanitize-recover", "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc",
+                    "-Wl,--wrap=localeconv,--wrap=strtod", "-I.",
+                    "-o", program, "tests/unit/points.c", *(f"ext/kernel/{k}" for k in KERNELS), "-lm"], cwd=ROOT, check=True)
+    seed = random.randrange(1 << 32)
+    done = subprocess.run([program, str(seed)], capture_output=True, text=True)
+    assert done.returncode == 0, f"seed {seed}\n{done.stdout}{done.stderr}"
