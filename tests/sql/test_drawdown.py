@@ -1,11 +1,14 @@
 """rolling_drawdown and drawdown against all pairs of the frame, which plain SQL's group_concat(id) lists."""
 import itertools
 import math
+import os
 import random
 import struct
+import subprocess
+import sys
 
 import numpy
-from almanac import connect, equal, error_of
+from almanac import EXTENSION, connect, equal, error_of
 
 FRAMES = [f"{kind} BETWEEN {a} AND {b}"
           for kind in ("ROWS", "RANGE", "GROUPS")
@@ -176,3 +179,28 @@ def test_ends_early_without_harm():
     equal([cursor.fetchone()[0] for _ in range(1500)][-1], -700.0)
     cursor.close()
     equal(db.execute("SELECT rolling_drawdown(5)").fetchone()[0], 0.0)
+
+
+def test_out_of_memory_is_an_error():
+    """(10) A long fall keeps every row, and says so when they don't fit; a walk of as many rows does fit."""
+    with open(EXTENSION + ".so", "rb") as file:
+        if b"__asan_" in file.read():
+            return  # the sanitizer's shadow doesn't fit into the limit
+    program = f"""
+import os, resource, sys
+sys.path.insert(0, {os.path.dirname(os.path.dirname(os.path.abspath(__file__)))!r})
+from almanac import connect
+db = connect()
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+resource.setrlimit(resource.RLIMIT_AS, (used + (24 << 20),) * 2)
+numbers = "(WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT 2000000) SELECT i FROM c)"
+print(db.execute(f"SELECT rolling_drawdown(i * 7919 % 100003 + 1) FROM {{numbers}}").fetchone()[0])
+try:
+    print(db.execute(f"SELECT rolling_drawdown(1e7 - i) FROM {{numbers}}").fetchone())
+except MemoryError:
+    print("out of memory")
+print(db.execute("SELECT rolling_drawdown(1)").fetchone()[0])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    equal(done.stdout.split("\n"), [str(1 / 100003 - 1), "out of memory", "0.0", ""], done.stderr)
