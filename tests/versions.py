@@ -1,9 +1,9 @@
 """The SQLites to test with beside the system's: the oldest that is promised and a recent one.
 
 Their sources come from old and new npm packages of better-sqlite3, which carry the amalgamation. Each is built once,
-with the features that Debian's has, as build/sqlite/VERSION/libsqlite3.so.0: with LD_LIBRARY_PATH set to that
-directory the system's python3 and build/bin/almanac run on it; its headers lie there, too. (The system's sqlite3 shell does not: it checks
-that it has its own library.) `versions.py` builds what is missing and prints the directories.
+with the features that Debian's has, as build/sqlite/VERSION/libsqlite3.so.0, beside its headers: with LD_LIBRARY_PATH
+set to that directory the system's python3 and build/bin/almanac run on it. (The system's sqlite3 shell does not: it
+checks that it has its own library.) `versions.py` builds what is missing and prints the directories.
 """
 import fcntl
 import glob
