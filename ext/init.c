@@ -96,7 +96,9 @@ static int is_loaded(sqlite3 *db) {
   return same;
 }
 
-static void free_zones(void *zones) { time_zones_free(zones); }
+static void free_zones(void *zones) {
+  time_zones_free(zones);
+}
 
 /* A scalar function with a cache of zones of its own. */
 static int register_zoned(sqlite3 *db, const char *name, int n_arg, int flags, sql_function call) {
@@ -110,14 +112,16 @@ static int register_all(sqlite3 *db) {
   for (size_t i = 0; i < sizeof tables / sizeof tables[0] && tables[i].name && rc == SQLITE_OK; i++)
     rc = sqlite3_create_module_v2(db, tables[i].name, tables[i].module, 0, 0);
   for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
-    rc = functions[i].value
-             ? sqlite3_create_window_function(db, functions[i].name, functions[i].n_arg, functions[i].flags,
-                                              0, functions[i].step, functions[i].final, functions[i].value,
-                                              functions[i].inverse, 0)
-         : functions[i].flags & GETS_ZONES
-             ? register_zoned(db, functions[i].name, functions[i].n_arg, functions[i].flags, functions[i].call)
-             : sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags,
-                                          (void *)functions[i].name, functions[i].call, functions[i].step, functions[i].final, 0);
+    rc =
+        functions[i].value
+            ? sqlite3_create_window_function(db, functions[i].name, functions[i].n_arg, functions[i].flags, 0,
+                                             functions[i].step, functions[i].final, functions[i].value,
+                                             functions[i].inverse, 0)
+        : functions[i].flags & GETS_ZONES
+            ? register_zoned(db, functions[i].name, functions[i].n_arg, functions[i].flags, functions[i].call)
+            : sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags,
+                                         (void *)functions[i].name, functions[i].call, functions[i].step,
+                                         functions[i].final, 0);
   }
   return rc;
 }
