@@ -67,7 +67,8 @@ static bool check_n(sqlite3_context *context, struct lttb_state *state, sqlite3_
 static bool read_time(sqlite3_value *value, struct lttb_value *x) {
   struct time_text time;
   const char *text = (const char *)sqlite3_value_text(value);
-  if (!text || !time_text_read(text, (size_t)sqlite3_value_bytes(value), &time)) return false;
+  size_t length = text ? (size_t)sqlite3_value_bytes(value) : 0;
+  if (!text || strlen(text) != length || !time_text_read(text, length, &time)) return false;
   *x = (struct lttb_value){
       .type = LTTB_TEXT, .real = (double)time.unix_s + (double)time.nanosecond / 1e9, .text = text};
   return true;

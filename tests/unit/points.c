@@ -72,7 +72,7 @@ static int wrong(const char *what, long where) {
 
 /* ---- lttb ---- */
 
-enum { POINTS = 30000 };
+enum { POINTS = 20000 };
 
 /* What the emitted points must be: in order of x, and where x is equal, of y, which counts the points. */
 struct seen {
@@ -156,7 +156,7 @@ static int test_grids(void) {
   }
   fails_at = -1;
   /* Any two doubles make a range as long as its width is finite; any double may be asked for. */
-  for (int i = 0; i < 200000; i++) {
+  for (int i = 0; i < 60000; i++) {
     double value[6];
     for (int k = 0; k < 6; k++) value[k] = lttb_real(next());
     for (int k = 0; k < 4; k += 2) {
@@ -177,7 +177,7 @@ static int test_grids(void) {
 /* ---- JSON ---- */
 
 static int test_reals(void) {
-  for (int i = 0; i < 300000; i++) {
+  for (int i = 0; i < 100000; i++) {
     double real = lttb_real(next());
     if (i % 2) real = (double)(int64_t)next() / (double)(1 + next() % 1000000);
     if (!isfinite(real)) continue;
@@ -197,7 +197,7 @@ static int test_reals(void) {
  * copied. */
 static int test_garbage(void) {
   static const char alphabet[] = "[]{},:\"\\-+.eE0123456789u \tnulltruefalse\x01\xC3";
-  for (int i = 0; i < 200000; i++) {
+  for (int i = 0; i < 100000; i++) {
     size_t length = next() % 24;
     char *text = malloc(length + !length); /* of just this size, so that one byte too far is seen */
     for (size_t k = 0; k < length; k++) text[k] = alphabet[next() % (sizeof alphabet - 1)];
