@@ -1,8 +1,10 @@
 /*
-** Chunks of words: 1 KiB first, so that a hundred thousand small groups stay small, then twice as much each time.
+** Chunks of words: 1 KiB first, so that a hundred thousand small groups stay small, then twice as much each
+** time.
 **
-** Plain malloc, and no huge pages: they would halve the page faults' cost where memory is warm, but in a virtual
-** machine whose host has yet to back its memory the first touch of each costs more than all of them together.
+** Plain malloc, and no huge pages: they would halve the page faults' cost where memory is warm, but in a
+** virtual machine whose host has yet to back its memory the first touch of each costs more than all of them
+** together.
 */
 #include "ext/kernel/chunks.h"
 #include <stdlib.h>

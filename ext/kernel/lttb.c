@@ -120,8 +120,7 @@ static uint32_t types_of(uint32_t kind, const uint64_t *words) {
   return kind & LTTB_TAGGED ? (uint32_t)(words[2] & TAG_BITS) : kind;
 }
 
-/* ---- Sorting: each chunk by radix, then the chunks by merging neighbours, so memory grows by a few chunks
- * only ---- */
+/* ---- Sorting: each chunk by radix, then neighbours are merged, so memory grows by a few chunks only ---- */
 
 #define DIGITS 8 /* of a key, 8 bits each */
 
@@ -295,8 +294,7 @@ static bool merge_lists(const struct lttb *line, struct chunk **into, struct chu
 
 /*
 ** Merges neighbouring lists until one is left, the line. When out of memory all points are still in it,
-*though
-** not sorted.
+** though not sorted.
 */
 static bool merge_all(struct lttb *line, struct chunk **lists, size_t count) {
   struct chunk *empty = NULL;

@@ -1,13 +1,12 @@
 /*
-** A libFuzzer target: any bytes as the argument of lttb_each and density_grid_each.
+** A libFuzzer target: any bytes as the argument of lttb_each and density_grid_each. Texts that are accepted
+*must
+** be JSON to SQLite, too.
 **
-**   clang -g -O1 -std=c11 -D_GNU_SOURCE -DSQLITE_CORE -ffp-contract=off -fsanitize=fuzzer,address,undefined
-*-I. \
-**     -o each tests/fuzz/each.c ext/init.c ext/kernel/[a-z]*.c ext/function/[a-z]*.c ext/table/[a-z]*.c
-*-lsqlite3 -lm
+**   sources="ext/init.c $(ls ext/kernel/[a-z]*.c ext/function/[a-z]*.c ext/table/[a-z]*.c)"
+**   clang -g -O1 -std=c11 -D_GNU_SOURCE -DSQLITE_CORE -fsanitize=fuzzer,address,undefined -I. \
+**     -o each tests/fuzz/each.c $sources -lsqlite3 -lm
 **   ./each -max_len=300 -max_total_time=60
-**
-** Texts that are accepted must be JSON to SQLite, too.
 */
 #include "ext/init.h"
 #include <stdint.h>
