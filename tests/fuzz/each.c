@@ -1,7 +1,6 @@
 /*
 ** A libFuzzer target: any bytes as the argument of lttb_each and density_grid_each. Texts that are accepted
-*must
-** be JSON to SQLite, too.
+** must be JSON to SQLite, too.
 **
 **   sources="ext/init.c $(ls ext/kernel/[a-z]*.c ext/function/[a-z]*.c ext/table/[a-z]*.c)"
 **   clang -g -O1 -std=c11 -D_GNU_SOURCE -DSQLITE_CORE -fsanitize=fuzzer,address,undefined -I. \

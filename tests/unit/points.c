@@ -193,8 +193,7 @@ static int test_reals(void) {
   return 0;
 }
 
-/* Any bytes: the reader stays within them (the sanitizer looks), and what it takes it takes again when
- * copied. */
+/* Any bytes: the reader stays within them, which the sanitizer looks at. */
 static int test_garbage(void) {
   static const char alphabet[] = "[]{},:\"\\-+.eE0123456789u \tnulltruefalse\x01\xC3";
   for (int i = 0; i < 100000; i++) {
