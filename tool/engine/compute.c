@@ -96,8 +96,9 @@ static bool compute_rows(struct engine *engine, struct computation *c, int64_t n
     int64_t last = first + c->slice - 1 < n ? first + c->slice - 1 : n;
     compute_slice(engine, c->variables, first, last);
     double spent_s = engine_clock_s() - started;
+    bool full = last - first + 1 == c->slice;
     first = last + 1;
-    if (shown && spent_s < SLICE_S / 2) c->slice *= 2;
+    if (shown && full && spent_s < SLICE_S / 2) c->slice *= 2;
     if (shown && spent_s > SLICE_S && c->slice > 1) c->slice /= 2;
   }
   return engine_ok(engine);

@@ -61,6 +61,16 @@ void *engine_alloc(struct engine *engine, size_t size) {
   return block + 1;
 }
 
+struct arena_block *engine_mark(const struct engine *engine) { return engine->arena; }
+
+void engine_release(struct engine *engine, const struct arena_block *mark) {
+  while (engine->arena != mark) {
+    struct arena_block *block = engine->arena;
+    engine->arena = block->next;
+    sqlite3_free(block);
+  }
+}
+
 struct deferred {
   struct deferred *next;
   void (*release)(void *);
@@ -232,11 +242,7 @@ void engine_reset(struct engine *engine) {
   for (struct deferred *deferred = engine->deferred; deferred; deferred = deferred->next)
     deferred->release(deferred->what);
   engine->deferred = 0;
-  while (engine->arena) {
-    struct arena_block *block = engine->arena;
-    engine->arena = block->next;
-    sqlite3_free(block);
-  }
+  engine_release(engine, 0);
 }
 
 void engine_close(struct engine *engine) {

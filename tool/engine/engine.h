@@ -85,6 +85,10 @@ bool engine_interrupted(void);
 /* Memory that lives as long as the engine, zeroed; NULL when out of memory, which fails the engine. */
 void *engine_alloc(struct engine *engine, size_t size);
 
+/* Gives back what was allocated since engine_mark: between the batches of a long loop. */
+struct arena_block *engine_mark(const struct engine *engine);
+void engine_release(struct engine *engine, const struct arena_block *mark);
+
 /* Has `release(what)` called when the arena is given back. */
 void engine_defer(struct engine *engine, void (*release)(void *), void *what);
 

@@ -81,8 +81,10 @@ static bool run_partitions(struct engine *engine, struct catalog *catalog, struc
   /* Without an index every batch would read the whole source: do it all in one. */
   bool one_piece = !c.searches || !s->proven;
   int64_t n = one_piece ? INT64_MAX : BATCH_FIRST, taken;
-  while (!engine_stopping(engine) && claim_take(engine, catalog, s, c.token, n, &taken) && taken > 0) {
+  while (!engine_stopping(engine)) {
+    struct arena_block *mark = engine_mark(engine);
     int64_t rows = 0, published = 0;
+    if (!claim_take(engine, catalog, s, c.token, n, &taken) || taken == 0) break;
     if (!compute_claimed(engine, &c, &rows)) break;
     double started = engine_clock_s();
     if (!compute_publish(engine, &c, &published)) break;
@@ -90,6 +92,7 @@ static bool run_partitions(struct engine *engine, struct catalog *catalog, struc
     report->partitions += published;
     report->rows += rows;
     if (report->progress) report->progress(report->context, report->partitions, total, report->rows);
+    engine_release(engine, mark);
   }
   engine_rollback(engine);
   return compute_close(engine, &c);
