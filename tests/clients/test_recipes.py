@@ -4,6 +4,7 @@ dashboard queries give, each against an oracle that knows neither: Python, numpy
 import bisect
 import collections
 import datetime
+import functools
 import json
 import math
 import os
@@ -118,6 +119,7 @@ def select_matches(recipe, loading, oracles):
 
 # --- sensors ---
 
+@functools.lru_cache(None)
 def instant(ts):
     """Seconds since 1970, exact, of any of the spellings in load.TIMES (but milliseconds)."""
     if isinstance(ts, str):
@@ -126,6 +128,7 @@ def instant(ts):
     return math.floor(ts)
 
 
+@functools.lru_cache(None)
 def local_day(t, zone=zoneinfo.ZoneInfo("America/Los_Angeles")):
     day = datetime.datetime.fromtimestamp(t, zone).date()
     return int(datetime.datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
@@ -141,11 +144,10 @@ BUCKETS = {
 }
 
 
-def spelled(start, like, unit=1):
+@functools.lru_cache(None)
+def spelled(start, kind, unit=1):
     """A bucket's start in the type of the times it was made of."""
-    if isinstance(like, str):
-        return datetime.datetime.fromtimestamp(start, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return type(like)(start * unit)
+    return f"{datetime.datetime.fromtimestamp(start, UTC):%Y-%m-%d %H:%M:%S}" if kind is str else kind(start * unit)
 
 
 def sensor_oracles(unit=1):
@@ -153,7 +155,7 @@ def sensor_oracles(unit=1):
         groups = collections.defaultdict(list)
         for id_, ts, sensor, value in db.execute("SELECT id, ts, sensor_id, value FROM readings ORDER BY id"):
             start = bucket(instant(ts if unit == 1 else ts // unit))
-            groups[spelled(start, ts, unit), sensor].append((ts, value))
+            groups[spelled(start, type(ts), unit), sensor].append((ts, value))
         return groups
 
     def summary(bucket):
@@ -172,7 +174,7 @@ def sensor_oracles(unit=1):
 MARCH = 1740787200  # 2025-03-01: the clocks of Los Angeles change on the 9th
 
 
-def sensor_data(times="seconds", rows=12_000):
+def sensor_data(times="seconds", rows=6_000):
     return lambda db: load.readings(db, rows=rows, sensors=9, step_s=1500, start=MARCH, times=times)
 
 
@@ -180,18 +182,18 @@ def sensor_changes(times="seconds"):
     def at(t, u):
         return re.sub(r"\bu\b", str(u), re.sub(r"\bt\b", str(t), load.TIMES[times][1]))
 
-    last = MARCH + 12_000 // 9 * 1500
+    last = MARCH + 6_000 // 9 * 1500
     return [
         # late rows, values corrected, readings moved to another hour, a sensor's hours lost
         f"""INSERT INTO readings(ts, sensor_id, value) VALUES ({at(MARCH + 700_007, 250_000)}, 3, 17.25),
-              ({at(MARCH + 700_007, 0)}, 4, -3.5), ({at(MARCH + 1_399_999, 999_999)}, 77, 1), ({at(MARCH - 100_001, 8)}, 3, 2.5);
-            UPDATE readings SET value = value + 10 WHERE id % 4001 = 17;
-            UPDATE readings SET ts = (SELECT q.ts FROM readings q WHERE q.id = 5000), value = 99.5 WHERE id = 9000;
-            DELETE FROM readings WHERE id BETWEEN 6000 AND 6060;""",
+              ({at(MARCH + 700_007, 0)}, 4, -3.5), ({at(MARCH + 399_999, 999_999)}, 77, 1), ({at(MARCH - 100_001, 8)}, 3, 2.5);
+            UPDATE readings SET value = value + 10 WHERE id % 2001 = 17;
+            UPDATE readings SET ts = (SELECT q.ts FROM readings q WHERE q.id = 2500), value = 99.5 WHERE id = 4500;
+            DELETE FROM readings WHERE id BETWEEN 3000 AND 3060;""",
         # new rows at the end, and a new day after them
         f"""INSERT INTO readings(ts, sensor_id, value) VALUES ({at(last + 60, 1)}, 7, 8.5), ({at(last + 61, 8)}, 7, 9.5),
               ({at(last + 90_000, 3)}, 7, 10.5);
-            DELETE FROM readings WHERE id = 11000; REPLACE INTO readings SELECT id, ts, sensor_id, value - 1 FROM readings WHERE id = 300;""",
+            DELETE FROM readings WHERE id = 5500; REPLACE INTO readings SELECT id, ts, sensor_id, value - 1 FROM readings WHERE id = 300;""",
     ]
 
 
@@ -201,7 +203,7 @@ def test_sensors_select():
 
 def test_sensors_select_of_text_and_real_times():
     for times in ("sqlalchemy", "pandas", "django", "real"):
-        select_matches("sensors", sensor_data(times, rows=4_000), sensor_oracles())
+        select_matches("sensors", sensor_data(times, rows=3_000), sensor_oracles())
 
 
 def test_sensors():
@@ -446,7 +448,7 @@ PORTFOLIO_ORACLES = dict(pnl_daily=pnl_daily, equity_daily=equity_daily, drawdow
 
 
 def trade_data(db):
-    load.trades(db, rows=10_000, portfolios=2, days=620)  # the dates of the recipe's queries begin inside
+    load.trades(db, rows=5_000, portfolios=1, days=620)  # the dates of the recipe's queries begin inside
 
 
 def test_portfolio_select():
@@ -455,8 +457,8 @@ def test_portfolio_select():
 
 def test_portfolio():
     live_through("portfolio", trade_data, PORTFOLIO_ORACLES, [
-        """INSERT INTO trades(portfolio_id, strategy, closed_at, pnl) SELECT 1, 'carry', closed_at, -1234.5 FROM trades WHERE id = 3000;
-           UPDATE trades SET pnl = -pnl WHERE id % 997 = 5; DELETE FROM trades WHERE portfolio_id = 2 AND strategy = 'hedge';""",
+        """INSERT INTO trades(portfolio_id, strategy, closed_at, pnl) SELECT 1, 'carry', closed_at, -1234.5 FROM trades WHERE id = 2000;
+           UPDATE trades SET pnl = -pnl WHERE id % 997 = 5; DELETE FROM trades WHERE strategy = 'hedge';""",
         """INSERT INTO trades(portfolio_id, strategy, closed_at, pnl) SELECT 3, 'new', max(closed_at) + 90000, 10.5 FROM trades;
            UPDATE trades SET strategy = 'trend' WHERE id % 500 = 1;""",
     ])
