@@ -1,16 +1,29 @@
 /*
 ** Chunks of words: 1 KiB first, so that a hundred thousand small groups stay small, then twice as much each
-** time.
-**
-** Plain malloc, and no huge pages: they would halve the page faults' cost where memory is warm, but in a
-** virtual machine whose host has yet to back its memory the first touch of each costs more than all of them
-** together.
+** time. The largest ask for huge pages, as numpy's arrays do: the page faults of 10M points of 16 bytes took
+** 0.08 to 0.14 s of system time, with huge pages 0.03 to 0.05 where the memory was warm. In a virtual machine
+** whose host has yet to provide the memory both take several times that, and neither is reliably the better.
 */
 #include "ext/kernel/chunks.h"
 #include <stdlib.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #define BYTES_FIRST 1024
 #define BYTES_MOST  (4u << 20)
+#define HUGE_PAGE   (2u << 20)
+
+static void *allocate(size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  if (bytes % HUGE_PAGE == 0) {
+    void *memory = aligned_alloc(HUGE_PAGE, bytes);
+    if (memory) madvise(memory, bytes, MADV_HUGEPAGE); /* advice: without it all is as right, only slower */
+    return memory;
+  }
+#endif
+  return malloc(bytes);
+}
 
 struct chunk *chunk_after(struct chunk *previous, size_t words_min) {
   const size_t header = sizeof(struct chunk);
@@ -19,7 +32,7 @@ struct chunk *chunk_after(struct chunk *previous, size_t words_min) {
   if (bytes > BYTES_MOST) bytes = BYTES_MOST;
   if (words_min > (SIZE_MAX - header) / sizeof(uint64_t)) return NULL;
   if (bytes < header + words_min * sizeof(uint64_t)) bytes = header + words_min * sizeof(uint64_t);
-  struct chunk *chunk = malloc(bytes);
+  struct chunk *chunk = allocate(bytes);
   if (!chunk) return NULL;
   *chunk = (struct chunk){.capacity = (bytes - header) / sizeof(uint64_t)};
   if (previous) previous->next = chunk;

@@ -11,7 +11,7 @@ KERNELS = ["chunks.c", "density_grid.c", "json_read.c", "json_write.c", "lttb.c"
 def test_kernels():
     program = os.path.join(directory(), "points")
     subprocess.run([os.environ.get("CC", "gcc"), "-std=c11", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off",
-                    "-fsanitize=address,undefined", "-fno-sanitize-recover", "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc",
+                    "-fsanitize=address,undefined", "-fno-sanitize-recover", "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc",
                     "-Wl,--wrap=localeconv,--wrap=strtod", "-I.",
                     "-o", program, "tests/unit/points.c", *(f"ext/kernel/{k}" for k in KERNELS), "-lm"], cwd=ROOT, check=True)
     seed = random.randrange(1 << 32)
