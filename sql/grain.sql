@@ -103,6 +103,9 @@ CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETW
 -- @start_alone
 {start x={x}}
 
+-- @number_call
+(SELECT CASE WHEN typeof(almanac_time) IN ('integer', 'real') THEN {number_start} END FROM (SELECT {time} AS almanac_time))
+
 -- @any_call
 (SELECT {any_start x=almanac_time} FROM (SELECT {time} AS almanac_time))
 

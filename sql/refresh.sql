@@ -68,6 +68,12 @@ DROP TABLE {list}
 -- @list_count
 SELECT count(*) FROM {list}
 
+-- @suspect_text
+SELECT irregular FROM almanac_track WHERE id={track}
+
+-- @suspect_number
+SELECT NOT EXISTS(SELECT 1 FROM {source} WHERE {time}<'') AND EXISTS(SELECT 1 FROM {source} WHERE {time}>='' AND {time}<x'')
+
 -- @irregular_rows
 SELECT EXISTS(SELECT 1 FROM main.{source} WHERE {time} IS NOT NULL AND NOT {regular x={time}})
 

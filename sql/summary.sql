@@ -27,7 +27,7 @@ CREATE VIEW {ok_view}(ok) AS SELECT {condition};
 -- Until a definition is proven to be the sum of its partitions, stored rows count only when nothing at all changed.
 
 -- @proven_time
-(SELECT proven OR NOT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff') AND NOT EXISTS(SELECT 1 FROM {dirty}) AND coalesce((SELECT max({time})<(SELECT lo FROM {region} WHERE hi=x'ff') FROM {source} WHERE {time}<{above_times}), 1) FROM almanac_summary WHERE id={id})
+(SELECT proven OR NOT EXISTS(SELECT 1 FROM {source} WHERE {time} IS NULL) AND NOT EXISTS(SELECT 1 FROM {source} WHERE {time}>={above_times}) AND NOT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff') AND NOT EXISTS(SELECT 1 FROM {dirty}) AND coalesce((SELECT max({time})<(SELECT lo FROM {region} WHERE hi=x'ff') FROM {source} WHERE {time}<{above_times}), 1) FROM almanac_summary WHERE id={id})
 
 -- @proven_key
 (SELECT proven OR NOT EXISTS(SELECT 1 FROM {region}) AND NOT EXISTS(SELECT 1 FROM {dirty}) FROM almanac_summary WHERE id={id})
@@ -149,7 +149,7 @@ CREATE INDEX almanac_stored_{id}_p ON {stored}({partitions})
 -- @declare_whole
 DROP TABLE {stored};
 DROP TABLE {dirty};
-UPDATE almanac_summary SET kind='whole', source=NULL, proven=0 WHERE id={id};
+UPDATE almanac_summary SET kind='whole', exact={exact}, source=NULL, proven=0 WHERE id={id};
 
 -- @drop_summary
 DROP TABLE IF EXISTS {stored};

@@ -11,10 +11,8 @@ static void print_partition(struct engine *engine, const struct summary *s) {
     printf("partition: the bucket of %s.%s (%s)\n", s->source->name, s->time,
            time_shape_text(engine, &s->shape));
   else if (s->kind == KIND_KEY)
-    printf(
-        "partition: %s of %s\n",
-        sql_text(engine, "keys", sql_literal(engine, summary_variables(engine, s), "row", s->source->name)),
-        s->source->name);
+    printf("partition: %s of %s\n", sql_text(engine, "keys_alone", summary_variables(engine, s)),
+           s->source->name);
   else
     printf("whole: %s\n", s->whole_reason ? s->whole_reason : "it is not the sum of its partitions");
   for (size_t i = 0; i < s->n_tables; i++) printf("any change in %s makes all of it dirty\n", s->tables[i]);

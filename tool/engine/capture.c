@@ -131,13 +131,21 @@ static char *of_list(struct engine *engine, const struct catalog *catalog, const
   return engine_finish(engine, out);
 }
 
-/* `q.a=NEW.a AND ...` or `NEW.a IS NOT OLD.a OR ...` over the columns of a unique constraint. */
-static char *over_columns(struct engine *engine, const struct source_unique *unique, const char *left,
-                          const char *operator, const char * right, const char *separator) {
+/* The rows that a new row would evict: `q.a=NEW.a COLLATE ... AND ...`, compared as the unique index does. */
+static char *conflict(struct engine *engine, const struct source_unique *unique) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < unique->n_columns; i++)
-    sqlite3_str_appendf(out, "%s%s.\"%w\"%s%s.\"%w\"", i ? separator : "", left, unique->columns[i], operator,
-                        right, unique->columns[i]);
+    sqlite3_str_appendf(out, "%sq.\"%w\"=NEW.\"%w\" COLLATE \"%w\"", i ? " AND " : "", unique->columns[i],
+                        unique->columns[i], unique->collations[i]);
+  return engine_finish(engine, out);
+}
+
+/* Does an UPDATE change a column of the constraint? Bytes decide, for a collation may see no difference. */
+static char *moves(struct engine *engine, const struct source_unique *unique) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < unique->n_columns; i++)
+    sqlite3_str_appendf(out, "%sNEW.\"%w\" IS NOT OLD.\"%w\" COLLATE BINARY", i ? " OR " : "",
+                        unique->columns[i], unique->columns[i]);
   return engine_finish(engine, out);
 }
 
@@ -148,12 +156,10 @@ static bool create_guards(struct engine *engine, const struct summary *s, const 
   const char *mark = s->kind == KIND_TIME ? "conflict_mark_time" : "conflict_mark_key";
   for (size_t i = 0; i < s->source->n_uniques; i++) {
     const struct source_unique *unique = &s->source->uniques[i];
-    const struct sql_variable *each =
-        sql_literal(engine, v, "conflict", over_columns(engine, unique, "q", "=", "NEW", " AND "));
+    const struct sql_variable *each = sql_literal(engine, v, "conflict", conflict(engine, unique));
     char *exists = sql_text(engine, "conflict_exists", each);
     sqlite3_str_appendf(insert_guards, "%s%s", i ? " OR " : "", exists);
-    sqlite3_str_appendf(update_guards, "%s(%s) AND %s", i ? " OR " : "",
-                        over_columns(engine, unique, "NEW", " IS NOT ", "OLD", " OR "), exists);
+    sqlite3_str_appendf(update_guards, "%s(%s) AND %s", i ? " OR " : "", moves(engine, unique), exists);
     sqlite3_str_appendf(marks, "%s%s", i ? "\n" : "", sql_text(engine, mark, each));
     for (size_t k = 0; k < unique->n_columns; k++)
       sqlite3_str_appendf(of, "%s\"%w\"", sqlite3_str_length(of) ? ", " : " OF ", unique->columns[k]);

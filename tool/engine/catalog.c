@@ -110,6 +110,10 @@ void catalog_remove(struct catalog *catalog, const struct summary *summary) {
   catalog->n = kept;
 }
 
+const char *catalog_exact(const struct summary *s) {
+  return s->live ? "live" : "as of the last refresh";
+}
+
 bool catalog_insert(struct engine *engine, struct summary *summary) {
   sqlite3_stmt *insert = engine_prepare(
       engine,
@@ -118,7 +122,7 @@ bool catalog_insert(struct engine *engine, struct summary *summary) {
   sqlite3_bind_text(insert, 1, summary->name, -1, SQLITE_TRANSIENT);
   sqlite3_bind_text(insert, 2, summary->definition, -1, SQLITE_TRANSIENT);
   sqlite3_bind_text(insert, 3, summary_kind_name(summary->kind), -1, SQLITE_TRANSIENT);
-  sqlite3_bind_text(insert, 4, summary->live ? "live" : "as of the last refresh", -1, SQLITE_TRANSIENT);
+  sqlite3_bind_text(insert, 4, catalog_exact(summary), -1, SQLITE_TRANSIENT);
   if (summary->source) sqlite3_bind_text(insert, 5, summary->source->name, -1, SQLITE_TRANSIENT);
   sqlite3_bind_int(insert, 6, summary->proven);
   engine_step(engine, insert);

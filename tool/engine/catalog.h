@@ -17,6 +17,9 @@ bool catalog_require(struct engine *engine);
 
 bool catalog_create(struct engine *engine);
 
+/* How exact the summary's name is, as almanac_status says it. */
+const char *catalog_exact(const struct summary *summary);
+
 /* Loads and derives all summaries. One that can't be derived on today's schema has `broken` set, and its
    kind, track and state only. */
 bool catalog_load(struct engine *engine, struct catalog *catalog);

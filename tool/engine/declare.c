@@ -83,7 +83,10 @@ static bool prove(struct engine *engine, struct summary *s, bool asked) {
   if (disproof && asked) return engine_fail(engine, CODE_FAILED, "%s: %s", s->name, disproof);
   if (disproof)
     return summary_become_whole(engine, s, disproof) &&
-           sql_run(engine, "declare_whole", summary_variables(engine, s)) && create_tables(engine, s);
+           sql_run(engine, "declare_whole",
+                   sql_literal(engine, summary_variables(engine, s), "exact",
+                               engine_printf(engine, "%Q", catalog_exact(s)))) &&
+           create_tables(engine, s);
   s->proven = partitions >= 3;
   return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET proven=%d WHERE id=%lld",
                                            s->proven, (long long)s->id));

@@ -61,7 +61,9 @@ void *engine_alloc(struct engine *engine, size_t size) {
   return block + 1;
 }
 
-struct arena_block *engine_mark(const struct engine *engine) { return engine->arena; }
+struct arena_block *engine_mark(const struct engine *engine) {
+  return engine->arena;
+}
 
 void engine_release(struct engine *engine, const struct arena_block *mark) {
   while (engine->arena != mark) {

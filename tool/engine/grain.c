@@ -133,6 +133,9 @@ bool grain_from(struct engine *engine, const struct time_grain *parsed, const st
     memset(grain->fraction + 1, '0', (size_t)parsed->fraction_digits);
   }
   int64_t day = 86400 * grain->scale;
+  if (parsed->zone && shape->is_date)
+    return engine_fail(engine, CODE_FAILED,
+                       "time_bucket: times that are dates only are in no time zone; leave the zone out");
   if (parsed->zone) {
     grain->kind = GRAIN_BOUNDS;
     grain->unit = day / 96;

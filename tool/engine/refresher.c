@@ -1,10 +1,8 @@
 #include "tool/engine/refresher.h"
 #include "tool/engine/bounds.h"
-#include "tool/engine/capture.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
-#include "tool/engine/declare.h"
-#include "tool/engine/live_view.h"
+#include "tool/engine/repair.h"
 
 enum {
   BATCH_FIRST = 16, /* partitions in the first batch; from there on the time that publishing takes decides */
@@ -12,26 +10,11 @@ enum {
   BATCH_GROWTH_MAX = 4, /* one step of the batch's size up or down */
 };
 
-/* Are the triggers and indexes that the view relies on as they were made? */
-static bool is_captured(struct engine *engine, const struct summary *s) {
-  if (s->broken) return true;
-  return engine_int(engine, engine_printf(engine, "SELECT coalesce(%s, 0)",
-                                          capture_intact(engine, s, summary_variables(engine, s)))) != 0;
-}
-
 bool refresher_settle(struct engine *engine, struct catalog *catalog) {
   if (!engine_begin(engine)) return false;
-  bool repair = false;
-  for (size_t i = 0; i < catalog->n; i++) {
+  for (size_t i = 0; i < catalog->n; i++)
     if (!catalog->summaries[i]->broken) bounds_cover(engine, catalog->summaries[i]);
-    if (is_captured(engine, catalog->summaries[i])) continue;
-    repair = true;
-    claim_unfill(engine, catalog->summaries[i]);
-  }
-  if (repair)
-    declare_arm(engine, catalog);
-  else
-    claim_settle(engine, catalog);
+  if (repair_capture(engine, catalog) && repair_shapes(engine, catalog)) claim_settle(engine, catalog);
   return engine_commit(engine);
 }
 

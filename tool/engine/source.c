@@ -66,7 +66,9 @@ static struct source_unique *add_unique(struct engine *engine, struct source *so
   return unique;
 }
 
-static void add_column(struct engine *engine, struct source_unique *unique, char *name) {
+static void add_column(struct engine *engine, struct source_unique *unique, char *name, char *collation) {
+  unique->collations = engine_grow(engine, unique->collations, unique->n_columns, sizeof *unique->collations);
+  if (unique->collations) unique->collations[unique->n_columns] = collation;
   unique->columns = engine_grow(engine, unique->columns, unique->n_columns, sizeof *unique->columns);
   if (unique->columns) unique->columns[unique->n_columns++] = name;
 }
@@ -82,12 +84,13 @@ static void read_uniques(struct engine *engine, struct source *source) {
     if (!unique) break;
     unique->index = engine_column(engine, indexes, 0);
     sqlite3_stmt *columns = engine_prepare(
-        engine, engine_printf(engine, "SELECT name, cid FROM pragma_index_info(%Q, 'main') ORDER BY seqno",
-                              unique->index));
+        engine, engine_printf(
+                    engine, "SELECT name, coll FROM pragma_index_xinfo(%Q, 'main') WHERE key ORDER BY seqno",
+                    unique->index));
     while (engine_step(engine, columns)) {
       char *name = engine_column(engine, columns, 0);
       if (name)
-        add_column(engine, unique, name);
+        add_column(engine, unique, name, engine_column(engine, columns, 1));
       else
         unique->has_expression = true;
     }
@@ -96,7 +99,8 @@ static void read_uniques(struct engine *engine, struct source *source) {
   engine_finalize(engine, indexes);
   if (source->without_rowid) return;
   struct source_unique *rowid = add_unique(engine, source);
-  if (rowid) add_column(engine, rowid, source->integer_primary_key ? source->integer_primary_key : "rowid");
+  if (rowid)
+    add_column(engine, rowid, source->integer_primary_key ? source->integer_primary_key : "rowid", "BINARY");
 }
 
 struct source *source_read(struct engine *engine, const char *name) {

@@ -15,6 +15,7 @@ struct source_column {
 struct source_unique {
   char *index; /* NULL for the rowid */
   char **columns;
+  char **collations; /* the index's own, which may differ from the columns' */
   size_t n_columns;
   bool has_expression; /* then `columns` doesn't tell it */
 };

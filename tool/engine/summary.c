@@ -98,6 +98,11 @@ bool summary_become_whole(struct engine *engine, struct summary *s, const char *
     s->columns[i].partition = -1;
     s->columns[i].source = 0;
   }
+  /* Other calls of time_bucket than the partition's may have no plain form. */
+  struct shadow_reads reads;
+  int offset;
+  sqlite3_finalize(shadow_prepare(engine, s->select_live, &reads, &offset));
+  s->live = !reads.calls_extension && !reads.calls_bucket;
   return whole(engine, s, engine_printf(engine, "%s", reason));
 }
 
@@ -109,6 +114,18 @@ static bool whole_unless_asked(struct engine *engine, struct deriving *d, const 
   return whole(engine, d->summary, reason);
 }
 
+/* The name where the text is one and no more, without its quotes; else NULL. */
+static char *single_name(struct engine *engine, const char *text) {
+  struct token_list list = {0};
+  char *value = tokens_read(text, &list) && list.n == 1 && token_is_name(&list.tokens[0])
+                    ? token_value(&list.tokens[0])
+                    : 0;
+  char *name = value ? engine_printf(engine, "%s", value) : 0;
+  sqlite3_free(value);
+  tokens_free(&list);
+  return name;
+}
+
 /* The one table that is partitioned: as WITH (source = ...) says, or the only one that has the column. */
 static bool find_source(struct engine *engine, struct deriving *d, const char *column,
                         struct source **found) {
@@ -117,12 +134,8 @@ static bool find_source(struct engine *engine, struct deriving *d, const char *c
   const char *name = 0;
   *found = 0;
   if (d->source) {
-    char *unquoted = 0;
-    struct token_list list;
-    if (tokens_read(d->source->value, &list) && list.n == 1) unquoted = token_value(&list.tokens[0]);
-    tokens_free(&list);
-    name = engine_printf(engine, "%s", unquoted ? unquoted : d->source->value);
-    sqlite3_free(unquoted);
+    name = single_name(engine, d->source->value);
+    if (!name) name = d->source->value;
     if (!is_named(objects, n, name))
       return engine_fail(engine, CODE_FAILED, "WITH (source = %s): the SELECT doesn't read it",
                          d->source->value);
@@ -150,8 +163,16 @@ static bool find_source(struct engine *engine, struct deriving *d, const char *c
                                             spelled));
   if (type != OBJECT_TABLE)
     return engine_fail(engine, CODE_FAILED, "%s is a virtual table, whose changes no trigger can see", name);
-  *found = source_read(engine, spelled);
-  return *found != 0;
+  struct source *source = source_read(engine, spelled);
+  for (size_t i = 0; source && i < source->n_uniques; i++)
+    if (source->uniques[i].has_expression)
+      return whole_unless_asked(engine, d,
+                                engine_printf(engine,
+                                              "the unique index %s of %s is over an expression, through "
+                                              "which REPLACE could remove rows unseen",
+                                              source->uniques[i].index, spelled));
+  *found = source;
+  return source != 0;
 }
 
 /* ------------------------------------------------------------------------------------------------ partition
@@ -218,9 +239,7 @@ static bool derive_keys(struct engine *engine, struct deriving *d) {
   if (n == 0 || n > KEYS_MAX)
     return engine_fail(engine, CODE_FAILED, "WITH (partition = %s): 1 to %d columns or expressions",
                        d->partition->value, KEYS_MAX);
-  if (!find_source(engine, d, n == 1 && parts[0][0] != '"' && !strpbrk(parts[0], " ()|+-*/'") ? parts[0] : 0,
-                   &s->source))
-    return false;
+  if (!find_source(engine, d, n == 1 ? single_name(engine, parts[0]) : 0, &s->source)) return false;
   if (!s->source) return true;
   char **names = engine_alloc(engine, (s->source->n_columns + 1) * sizeof *names);
   for (size_t c = 0; names && c < s->source->n_columns; c++) names[c] = s->source->columns[c].name;
@@ -265,16 +284,19 @@ static char *plain_call(struct engine *engine, const struct bucket_call *call) {
   struct grain number, text;
   const struct time_shape integer = {0}, iso = {.is_text = true, .separator = ' '};
   if (call->grain->zone) return 0;
-  if (!grain_from(engine, call->grain, &integer, &number) || !grain_from(engine, call->grain, &iso, &text)) {
-    sqlite3_free(engine_recover(engine, 0));
-    return 0;
-  }
-  const struct sql_variable *v = grain_variables(engine, 0, &iso, &text);
+  bool has_number = grain_from(engine, call->grain, &integer, &number);
+  sqlite3_free(engine_recover(engine, 0));
+  /* A number as the width is for numeric times only. */
+  bool wants_text = call->grain->kind != TIME_NUMBER;
+  bool has_text = wants_text && grain_from(engine, call->grain, &iso, &text);
+  sqlite3_free(engine_recover(engine, 0));
+  if (!has_number || has_text != wants_text) return 0;
   const struct sql_variable *numbers = grain_variables(engine, 0, &integer, &number);
   numbers = sql_literal(engine, numbers, "x", "almanac_time");
+  const struct sql_variable *v = has_text ? grain_variables(engine, 0, &iso, &text) : 0;
   v = sql_literal(engine, v, "number_start", sql_text(engine, "start_alone", numbers));
   v = sql_literal(engine, v, "time", call->time);
-  return sql_text(engine, "any_call", v);
+  return sql_text(engine, has_text ? "any_call" : "number_call", v);
 }
 
 static bool rewrite(struct engine *engine, struct deriving *d) {

@@ -1,0 +1,87 @@
+#include "tool/engine/repair.h"
+#include "tool/engine/capture.h"
+#include "tool/engine/claim.h"
+#include "tool/engine/declare.h"
+#include <string.h>
+
+/* Are the triggers and indexes that the view relies on as they were made? */
+static bool is_captured(struct engine *engine, const struct summary *s) {
+  if (s->broken) return true;
+  return engine_int(engine, engine_printf(engine, "SELECT coalesce(%s, 0)",
+                                          capture_intact(engine, s, summary_variables(engine, s)))) != 0;
+}
+
+bool repair_capture(struct engine *engine, struct catalog *catalog) {
+  bool lost = false;
+  for (size_t i = 0; i < catalog->n; i++) {
+    if (is_captured(engine, catalog->summaries[i])) continue;
+    lost = true;
+    claim_unfill(engine, catalog->summaries[i]);
+  }
+  return lost ? declare_arm(engine, catalog) : engine_ok(engine);
+}
+
+/* ------------------------------------------------------------------------------------------------- shapes */
+
+/* Did a time come that is not of the track's shape? In a track of numbers only text instead of numbers
+ * counts. */
+static bool is_suspect(struct engine *engine, const struct summary *s) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  return engine_int(engine, sql_text(engine, s->shape.is_text ? "suspect_text" : "suspect_number", v)) != 0;
+}
+
+static bool has_other_shape(struct engine *engine, const struct summary *s) {
+  struct time_shape now;
+  if (!time_shape_detect(engine, s->source, s->time, &now)) {
+    sqlite3_free(engine_recover(engine, 0)); /* numbers and text: the list of partitions will say so */
+    return false;
+  }
+  if (strcmp(time_shape_text(engine, &now), time_shape_text(engine, &s->shape)) == 0) return false;
+  /* Another shape of some rows only would be no better. */
+  const struct sql_variable *v = shape_variables(engine, summary_variables(engine, s), &now);
+  return engine_int(engine, sql_text(engine, "irregular_rows", v)) == 0;
+}
+
+static bool declare_again(struct engine *engine, struct catalog *catalog, const char *name,
+                          const char *definition) {
+  struct definitions definitions = {0};
+  struct summary *created;
+  bool good = definitions_read(engine, name, definition, &definitions) && definitions.n == 1 &&
+              declare_create(engine, catalog, &definitions, &definitions.statements[0], &created);
+  definitions_free(&definitions);
+  return good;
+}
+
+/* All summaries of the track: dropped first, so that the track goes with its old shape. */
+static bool rebuild_track(struct engine *engine, struct catalog *catalog, int64_t track) {
+  struct summary **doomed = engine_alloc(engine, (catalog->n + 1) * sizeof *doomed);
+  size_t n = 0;
+  for (size_t i = 0; doomed && i < catalog->n; i++)
+    if (catalog->summaries[i]->track == track) doomed[n++] = catalog->summaries[i];
+  for (size_t i = 0; i < n && engine_ok(engine); i++) declare_drop(engine, catalog, doomed[i]);
+  declare_arm(engine, catalog);
+  for (size_t i = 0; i < n && engine_ok(engine); i++)
+    declare_again(engine, catalog, doomed[i]->name, doomed[i]->definition);
+  return declare_arm(engine, catalog);
+}
+
+static bool list_again(struct engine *engine, struct catalog *catalog, int64_t track) {
+  for (size_t i = 0; i < catalog->n; i++)
+    if (catalog->summaries[i]->track == track && !catalog->summaries[i]->broken)
+      claim_unfill(engine, catalog->summaries[i]);
+  return engine_exec(
+      engine, engine_printf(engine, "UPDATE almanac_track SET irregular=0 WHERE id=%lld", (long long)track));
+}
+
+bool repair_shapes(struct engine *engine, struct catalog *catalog) {
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
+    const struct summary *s = catalog->summaries[i];
+    if (s->broken || s->kind != KIND_TIME || !is_suspect(engine, s)) continue;
+    /* A rebuilt catalog is looked through from its start. */
+    if (!has_other_shape(engine, s))
+      list_again(engine, catalog, s->track);
+    else
+      return rebuild_track(engine, catalog, s->track) && repair_shapes(engine, catalog);
+  }
+  return engine_ok(engine);
+}
