@@ -86,7 +86,7 @@ CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETW
 (SELECT {bound_of_s} FROM (SELECT {any_seconds x={x}} AS s))
 
 -- @regular_date
-({x} IS date({x}))
+coalesce({x}=date({x}), 0)
 
 -- @regular_text
 (substr({x}, 1, 19) IS strftime('{format}', substr({x}, 1, 19)) AND typeof({x})='text' AND (substr({x}, 20)='{suffix}'

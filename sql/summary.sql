@@ -64,7 +64,7 @@ CREATE VIEW {changed}(almanac_bucket, {source_names}) AS SELECT CAST(d.p AS {par
 
 -- @other_time
 CREATE VIEW {other}(almanac_bucket, {source_names}) AS
-SELECT CAST({any x=q.{time}} AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time}>=CASE WHEN {ok} THEN {above_times} ELSE -9e999 END, 0.000001)
+SELECT CAST({any x=q.{time}} AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time}>=CASE WHEN {ok} THEN {above_times} ELSE {least} END, 0.000001)
 UNION ALL SELECT CAST(NULL AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time} IS NULL, 0.000001);
 
 -- @number_any

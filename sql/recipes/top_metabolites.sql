@@ -11,16 +11,16 @@ FROM unpivoted_data;
 
 REFRESH MATERIALIZED VIEW top_metabolites_by_bacteria;
 
--- query: the five bacteria with the most butyrate
---   SELECT bacteria, value, rank
+-- query: where one bacterium stands, of all metabolites
+--   SELECT metabolite, value, rank
 --   FROM top_metabolites_by_bacteria
---   WHERE metabolite = 'butyrate' AND rank <= 5
---   ORDER BY rank, bacteria;
+--   WHERE bacteria = 'Roseburia 7'
+--   ORDER BY rank, metabolite;
 -- instead of:
---   SELECT bacteria, value, rank
---   FROM (SELECT bacteria, value, RANK() OVER (ORDER BY value DESC) AS rank FROM unpivoted_data WHERE metabolite = 'butyrate')
---   WHERE rank <= 5
---   ORDER BY rank, bacteria;
+--   SELECT metabolite, value, rank
+--   FROM (SELECT bacteria, metabolite, value, RANK() OVER (PARTITION BY metabolite ORDER BY value DESC) AS rank FROM unpivoted_data)
+--   WHERE bacteria = 'Roseburia 7'
+--   ORDER BY rank, metabolite;
 
 -- Variant for a table: partitioned by metabolite, so that a change recomputes its metabolite alone, and only the top and
 -- the bottom 20 are kept. It needs an index on the key:
@@ -47,3 +47,16 @@ WHERE rank_top <= 20 OR rank_bottom <= 20;
 --         FROM unpivoted_data WHERE value IS NOT NULL)
 --   WHERE rank_top <= 5 OR rank_bottom <= 5
 --   ORDER BY metabolite, value DESC, bacteria;
+
+-- query: the five bacteria with the most butyrate
+--   SELECT bacteria, value, rank_top
+--   FROM metabolite_extremes
+--   WHERE metabolite = 'butyrate' AND rank_top <= 5
+--   ORDER BY rank_top, bacteria;
+-- instead of:
+--   SELECT bacteria, value, rank
+--   FROM (SELECT bacteria, value, RANK() OVER (ORDER BY value DESC) AS rank
+--         FROM unpivoted_data
+--         WHERE metabolite = 'butyrate' AND value IS NOT NULL)
+--   WHERE rank <= 5
+--   ORDER BY rank, bacteria;

@@ -1,4 +1,5 @@
 #include "tool/engine/capture.h"
+#include "tool/engine/claim.h"
 #include <string.h>
 
 /* ----------------------------------------------------------------------------------------------- tracks */
@@ -175,6 +176,15 @@ static bool create_guards(struct engine *engine, const struct summary *s, const 
          sql_run(engine, "trigger_before_update", updates);
 }
 
+/* The names of the source's unique indexes, as SQL literals. */
+static char *unique_names(struct engine *engine, const struct source *source) {
+  sqlite3_str *names = sqlite3_str_new(engine->db);
+  sqlite3_str_appendall(names, "''");
+  for (size_t i = 0; i < source->n_uniques; i++)
+    if (source->uniques[i].index) sqlite3_str_appendf(names, ",%Q", source->uniques[i].index);
+  return engine_finish(engine, names);
+}
+
 static bool arm_partitioned(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
   const struct sql_variable *v = summary_variables(engine, s);
   v = sql_literal(engine, v, "trigger", trigger_prefix(engine, s->track));
@@ -194,6 +204,8 @@ static bool arm_partitioned(struct engine *engine, const struct catalog *catalog
     v = sql_template(engine, v, "mark_new", "{mark_key row=NEW}");
     v = sql_template(engine, v, "mark_old", "{mark_key row=OLD}");
   }
+  engine_exec(engine, engine_printf(engine, "UPDATE almanac_track SET uniques=%Q WHERE id=%lld",
+                                    unique_names(engine, s->source), (long long)s->track));
   return sql_run(engine, "trigger_insert", v) && sql_run(engine, "trigger_delete", v) &&
          sql_run(engine, "trigger_update", v) && create_guards(engine, s, v);
 }
@@ -278,32 +290,37 @@ bool capture_disarm(struct engine *engine) {
 
 /* -------------------------------------------------------------------------------------------- condition */
 
-static char *captured(struct engine *engine, const struct sql_variable *v, int64_t track,
-                      const struct source *source, bool partitioned) {
-  sqlite3_str *indexes = sqlite3_str_new(engine->db), *triggers = sqlite3_str_new(engine->db);
+static char *captured(struct engine *engine, const struct sql_variable *v, int64_t track, const char *source,
+                      bool partitioned) {
+  sqlite3_str *triggers = sqlite3_str_new(engine->db);
   static const char *const suffixes[] = {"ins", "del", "upd", "bins", "bupd"};
   for (int i = 0; i < (partitioned ? 5 : 3); i++)
     sqlite3_str_appendf(triggers, "%s'almanac_%lld_%s'", i ? "," : "", (long long)track, suffixes[i]);
-  sqlite3_str_appendall(indexes, "''");
-  for (size_t i = 0; i < source->n_uniques; i++)
-    if (source->uniques[i].index) sqlite3_str_appendf(indexes, ",%Q", source->uniques[i].index);
-  v = sql_literal(engine, v, "source_text", engine_printf(engine, "%Q", source->name));
+  /* The indexes that the guards were made for, not those of today. */
+  char *armed = engine_string(
+      engine, engine_printf(engine, "SELECT uniques FROM almanac_track WHERE id=%lld", (long long)track));
+  v = sql_literal(engine, v, "source_text", engine_printf(engine, "%Q", source));
   v = sql_literal(engine, v, "trigger_names", engine_finish(engine, triggers));
   v = sql_literal(engine, v, "trigger_count", partitioned ? "5" : "3");
-  v = sql_literal(engine, v, "index_names", engine_finish(engine, indexes));
+  v = sql_literal(engine, v, "index_names", armed && *armed ? armed : "''");
   return sql_text(engine, partitioned ? "captured" : "captured_table", v);
 }
 
 char *capture_intact(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
-  sqlite3_str_appendall(out, s->kind == KIND_WHOLE ? "1" : captured(engine, v, s->track, s->source, true));
+  sqlite3_str_appendall(out,
+                        s->kind == KIND_WHOLE ? "1" : captured(engine, v, s->track, s->source->name, true));
   for (size_t i = 0; i < s->n_tables; i++) {
-    struct source *table = source_read(engine, s->tables[i]);
-    if (table)
-      sqlite3_str_appendf(out, " AND %s",
-                          captured(engine, v, capture_table_track(engine, s->tables[i]), table, false));
+    sqlite3_str_appendf(out, " AND %s",
+                        captured(engine, v, capture_table_track(engine, s->tables[i]), s->tables[i], false));
   }
   return engine_finish(engine, out);
+}
+
+bool capture_holds(struct engine *engine, const struct summary *s) {
+  if (s->broken) return true;
+  return engine_int(engine, engine_printf(engine, "SELECT coalesce(%s, 0)",
+                                          capture_intact(engine, s, summary_variables(engine, s)))) != 0;
 }
 
 char *capture_condition(struct engine *engine, const struct summary *s,

@@ -22,6 +22,9 @@ bool capture_disarm(struct engine *engine);
 char *capture_intact(struct engine *engine, const struct summary *summary,
                      const struct sql_variable *variables);
 
+/* Does capture_intact hold now? */
+bool capture_holds(struct engine *engine, const struct summary *summary);
+
 /* That, and that no other table changed and the stored rows are filled. */
 char *capture_condition(struct engine *engine, const struct summary *summary,
                         const struct sql_variable *variables);

@@ -4,21 +4,10 @@
 #include "tool/engine/declare.h"
 #include <string.h>
 
-/* Are the triggers and indexes that the view relies on as they were made? */
-static bool is_captured(struct engine *engine, const struct summary *s) {
-  if (s->broken) return true;
-  return engine_int(engine, engine_printf(engine, "SELECT coalesce(%s, 0)",
-                                          capture_intact(engine, s, summary_variables(engine, s)))) != 0;
-}
-
 bool repair_capture(struct engine *engine, struct catalog *catalog) {
-  bool lost = false;
-  for (size_t i = 0; i < catalog->n; i++) {
-    if (is_captured(engine, catalog->summaries[i])) continue;
-    lost = true;
-    claim_unfill(engine, catalog->summaries[i]);
-  }
-  return lost ? declare_arm(engine, catalog) : engine_ok(engine);
+  for (size_t i = 0; i < catalog->n; i++)
+    if (!capture_holds(engine, catalog->summaries[i])) return declare_arm(engine, catalog);
+  return engine_ok(engine);
 }
 
 /* ------------------------------------------------------------------------------------------------- shapes */
