@@ -38,11 +38,12 @@ def title(text):
     print(f"\n== {text}", flush=True)
 
 
-def run(*command, stdin=None):
+def run(*command):
     """Shows a command, runs it, and ends the demo when it fails. Returns the seconds it took."""
     print("$ " + " ".join(shown(word) if os.path.isabs(word) else word for word in command), flush=True)
     started = time.perf_counter()
-    done = subprocess.run(command, input=stdin, text=True)
+    talk = None if sys.stderr.isatty() else subprocess.STDOUT  # in a log, what the tool says stays in its place
+    done = subprocess.run(command, stderr=talk)
     if done.returncode:
         sys.exit(f"demo: {command[0]} ended with {done.returncode}")
     return time.perf_counter() - started
@@ -128,7 +129,7 @@ def compare_queries():
     print("  Each pair gave the same rows.")
 
 
-HOUR = load.START + 10 * 86400 + 8 * 3600
+HOUR = load.START + READINGS // 50 // 1440 // 2 * 86400 + 8 * 3600  # a morning in the middle of the readings
 CHANGES = (
     f"INSERT INTO readings(ts, sensor_id, value) SELECT ts + 1, sensor_id, value + 5 FROM readings WHERE ts >= {HOUR} AND ts < {HOUR + 1200};",
     f"DELETE FROM readings WHERE ts >= {HOUR + 86400} AND ts < {HOUR + 86400 + 1800} AND sensor_id < 40;",
