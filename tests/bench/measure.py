@@ -5,9 +5,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from almanac import TOOL
+
+TOOL_S_MAX = 300  # a run of the tool that takes longer is killed and fails its section
 
 results = []  # (section, work, seconds, what it is compared with, seconds or None, goal or None)
 
@@ -70,7 +73,15 @@ def tool(*arguments, stdin=None):
         given.seek(0)
         started = time.perf_counter()
         process = subprocess.Popen([TOOL, *arguments], stdin=given, stdout=out, stderr=err)
-        _, status, usage = os.wait4(process.pid, 0)
+        watchdog = threading.Timer(TOOL_S_MAX, process.kill)
+        watchdog.start()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            watchdog.cancel()
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
