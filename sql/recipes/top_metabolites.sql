@@ -22,8 +22,8 @@ REFRESH MATERIALIZED VIEW top_metabolites_by_bacteria;
 --   WHERE bacteria = 'Roseburia 7'
 --   ORDER BY rank, metabolite;
 
--- Variant for a table: partitioned by metabolite, so that a change recomputes its metabolite alone, and only the top and
--- the bottom 20 are kept. It needs an index on the key:
+-- Variant for a table (leave it out where unpivoted_data is a view): partitioned by metabolite, so that a change recomputes
+-- its metabolite alone, and only the top and the bottom 20 are kept. It needs an index on the key:
 --   CREATE INDEX unpivoted_data_by_metabolite ON unpivoted_data(metabolite);
 CREATE MATERIALIZED VIEW metabolite_extremes WITH (partition = metabolite) AS
 SELECT metabolite, bacteria, value, rank_top, rank_bottom

@@ -360,6 +360,9 @@ def test_top_metabolites_as_written_over_a_view_of_wide_tables():
     load.metabolites(db, rows=3_000, wide=True)
     db.close()
     oracles = {"top_metabolites_by_bacteria": top_metabolites}
+    _, refusal = tool("apply", path, recipes.path_of("top_metabolites"), code=1)  # the variant is for a table
+    assert "metabolite_extremes" in refusal and "unpivoted_data is a view" in refusal, refusal
+    equal(rows_of(path, "SELECT name FROM sqlite_master WHERE name LIKE 'almanac%' OR name LIKE 'top%'"), [], "nothing is left")
     tool("apply", path, "-", stdin=AS_WRITTEN)
     compare(path, "as written", oracles, "after apply")  # REFRESH stands in the file
     shell(path, "UPDATE acids SET butyrate = butyrate * 3 WHERE rowid % 7 = 0; DELETE FROM acids WHERE rowid = 5; "
