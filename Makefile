@@ -66,7 +66,7 @@ bench-peers: all
 
 demo: all
 	@tests/needs demo
-	@$(PYTHON) tests/demo/run.py
+	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/demo/run.py
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/share/almanac/recipes

@@ -168,22 +168,20 @@ DELETE FROM main.{dirty} WHERE token=?1
 -- @publish_version
 UPDATE almanac_summary SET stored_version=stored_version+1, refreshed_at=CAST(strftime('%s', 'now') AS INTEGER), last_error=NULL WHERE id={id}
 
--- A whole summary is written beside its old generation, one row makes the new one count, then the old one goes.
-
--- @next_generation
-SELECT 1+max(generation, coalesce((SELECT max(almanac_generation) FROM {stored}), 0)) FROM almanac_summary WHERE id={id}
+-- A whole summary is written beside its old generation, whose name is the token of whoever wrote it; one row makes
+-- the new one count, then go all but it and the one that somebody is writing now.
 
 -- @whole_insert
 INSERT INTO main.{stored} SELECT * FROM temp.{rows} WHERE rowid BETWEEN ?1 AND ?2
 
 -- @whole_flip
-UPDATE almanac_summary SET generation={generation}, state=1, token=NULL WHERE id={id} AND token={token}
+UPDATE almanac_summary SET generation={token}, state=1, token=NULL WHERE id={id} AND token={token}
 
 -- @stored_last
 SELECT coalesce(max(rowid), 0) FROM {stored}
 
 -- @whole_delete
-DELETE FROM main.{stored} WHERE rowid BETWEEN ?1 AND ?2 AND almanac_generation<>(SELECT generation FROM almanac_summary WHERE id={id})
+DELETE FROM main.{stored} WHERE rowid BETWEEN ?1 AND ?2 AND almanac_generation NOT IN (SELECT generation FROM almanac_summary WHERE id={id} UNION ALL SELECT token FROM almanac_summary WHERE id={id} AND token IS NOT NULL)
 
 -- Temporary tables of a refresh. Their names are random: a temporary table hides others of its name.
 

@@ -84,11 +84,13 @@ UNION ALL SELECT {computed_columns} FROM (WITH {source} AS (SELECT * FROM {other
 {select}
 ) SELECT * FROM almanac_result);
 
+-- CROSS JOIN with a row that may not be there, because a plain WHERE would read all rows to test it on each.
+
 -- @changed_key
 CREATE VIEW {changed}({source_names}) AS
 SELECT {source_columns} FROM (SELECT {region_columns} FROM {region} WHERE {ok} UNION SELECT {dirty_columns} FROM {dirty} WHERE {ok}) d
  CROSS JOIN {source} q ON {changed_matches row=q}
-UNION ALL SELECT {source_columns} FROM {source} q WHERE NOT {ok};
+UNION ALL SELECT {source_columns} FROM (SELECT 1 AS almanac_one WHERE NOT {ok}) CROSS JOIN {source} q;
 
 -- @view_key
 CREATE {temp}VIEW {name}({result_names}) AS
@@ -97,8 +99,6 @@ SELECT {stored_columns} FROM {stored} s
 UNION ALL SELECT {computed_columns} FROM (WITH {source} AS (SELECT * FROM {changed}), almanac_result({result_names}) AS (
 {select}
 ) SELECT * FROM almanac_result);
-
--- CROSS JOIN with a row that may not be there, because a plain WHERE would run the query all the same.
 
 -- @view_whole
 CREATE {temp}VIEW {name}({result_names}) AS

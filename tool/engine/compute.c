@@ -157,22 +157,15 @@ static bool in_batches(struct engine *engine, const char *section, const struct 
 bool compute_whole(struct engine *engine, struct computation *c, int64_t *rows) {
   const struct sql_variable *v =
       sql_literal(engine, c->variables, "token", engine_printf(engine, "%lld", (long long)c->token));
-  if (!engine_begin(engine) || !sql_run(engine, "take_filling", v)) return false;
-  int64_t generation = engine_int(engine, sql_text(engine, "next_generation", v));
-  if (!engine_commit(engine)) return false;
-  v = sql_literal(engine, v, "generation", engine_printf(engine, "%lld", (long long)generation));
-  if (!engine_exec(engine, "BEGIN")) return false;
-  run_bound(engine, "compute_whole", v, generation, 0);
+  if (!sql_run(engine, "take_filling", v) || !engine_exec(engine, "BEGIN")) return false;
+  run_bound(engine, "compute_whole", v, c->token, 0);
   if (!engine_commit(engine)) return false;
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
-  if (!in_batches(engine, "whole_insert", v, *rows)) return false;
-  if (!engine_begin(engine)) return false;
+  if (!in_batches(engine, "whole_insert", v, *rows) || !engine_begin(engine)) return false;
   sql_run(engine, "whole_flip", v);
-  bool flipped = engine_ok(engine) && sqlite3_changes(engine->db) > 0;
-  if (flipped) sql_run(engine, "publish_version", v);
+  if (engine_ok(engine) && sqlite3_changes(engine->db) > 0) sql_run(engine, "publish_version", v);
   if (!engine_commit(engine)) return false;
-  int64_t last = engine_int(engine, sql_text(engine, "stored_last", v));
-  return in_batches(engine, "whole_delete", v, last);
+  return in_batches(engine, "whole_delete", v, engine_int(engine, sql_text(engine, "stored_last", v)));
 }
 
 /* ------------------------------------------------------------------------------------------------- proof */

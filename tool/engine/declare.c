@@ -50,7 +50,7 @@ static bool create_indexes(struct engine *engine, const struct summary *s, const
   int n = 0;
   for (size_t i = 0; i < s->n_columns && n < 3 && s->kind != KIND_KEY; i++) {
     const struct result_column *column = &s->columns[i];
-    if (!column->source || column->partition >= 0) continue;
+    if (!column->indexed || column->partition >= 0) continue;
     n++;
     if (s->kind == KIND_TIME) {
       sqlite3_str_appendf(columns, "%s\"%w\"", n > 1 ? ", " : "", column->name);

@@ -1,4 +1,5 @@
 #include "tool/engine/summary.h"
+#include <stdlib.h>
 #include <string.h>
 
 const char *summary_kind_name(enum summary_kind kind) {
@@ -94,10 +95,7 @@ static bool whole(struct engine *engine, struct summary *summary, const char *re
 bool summary_become_whole(struct engine *engine, struct summary *s, const char *reason) {
   s->tables = add_name(engine, s->tables, &s->n_tables, s->source->name);
   s->track = 0;
-  for (size_t i = 0; i < s->n_columns; i++) {
-    s->columns[i].partition = -1;
-    s->columns[i].source = 0;
-  }
+  for (size_t i = 0; i < s->n_columns; i++) s->columns[i].partition = -1;
   /* Other calls of time_bucket than the partition's may have no plain form. */
   struct shadow_reads reads;
   int offset;
@@ -343,32 +341,83 @@ static bool read_names(struct engine *engine, struct deriving *d, sqlite3_stmt *
   return engine_ok(engine);
 }
 
-/* Which result columns are plain columns of the source, and which are the partition, by their origin. */
-static void read_origins(struct engine *engine, struct summary *s, sqlite3_stmt *statement,
-                         const char *list) {
+/* Does the plan join several SELECTs into one result, here or behind a view? Then a column's origin is that
+   of one of them only. */
+static bool is_compound(struct engine *engine, const char *select) {
+  sqlite3_stmt *steps = engine_prepare(engine, engine_printf(engine, "EXPLAIN QUERY PLAN %s", select));
+  bool compound = false;
+  while (engine_step(engine, steps)) {
+    const char *step = (const char *)sqlite3_column_text(steps, 3);
+    compound |= step && (strstr(step, "COMPOUND") || strstr(step, "MERGE (") || strstr(step, "UNION"));
+  }
+  engine_finalize(engine, steps);
+  return compound;
+}
+
+/* Marks the result columns that the last GROUP BY names by position or by name; false where there is none. */
+static bool read_grouping(struct engine *engine, struct summary *s, const struct token_list *list) {
+  size_t at = list->n;
+  for (size_t i = 0; i + 1 < list->n; i++)
+    if (token_is(&list->tokens[i], "group") && token_is(&list->tokens[i + 1], "by")) at = i + 2;
+  if (at >= list->n) return false;
+  static const char *const ends[] = {"having", "window",    "order",  "limit",
+                                     "union",  "intersect", "except", ")"};
+  for (bool inside = true; inside && at < list->n; at++) {
+    const struct token *token = &list->tokens[at];
+    for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++) inside &= !token_is(token, ends[k]);
+    char *name = inside ? token_value(token) : 0;
+    int64_t position = name && token->type == TOKEN_NUMBER ? strtol(name, 0, 10) : 0;
+    for (size_t i = 0; name && i < s->n_columns; i++)
+      s->columns[i].indexed |=
+          position == (int64_t)i + 1 || sqlite3_stricmp(name, s->columns[i].name) == 0 ||
+          (s->columns[i].source && sqlite3_stricmp(name, s->columns[i].source->name) == 0);
+    sqlite3_free(name);
+  }
+  return engine_ok(engine);
+}
+
+/* Which result columns are looked for: those that are grouped by, else the plain ones that are no
+ * measurements. */
+static void read_indexed(struct engine *engine, struct deriving *d) {
+  struct summary *s = d->summary;
+  bool grouped = read_grouping(engine, s, &d->shadow.tokens);
   for (size_t i = 0; i < s->n_columns; i++) {
+    const struct source_column *column = s->columns[i].source;
+    if (!grouped) s->columns[i].indexed = column && strcmp(type_affinity(column->type), "REAL") != 0;
+    s->columns[i].indexed &= column != 0;
+  }
+}
+
+/* Which result columns are plain columns of a table, by their origin, and which of them are the partition. */
+static void read_origins(struct engine *engine, struct deriving *d, sqlite3_stmt *statement,
+                         const char *list) {
+  struct summary *s = d->summary;
+  s->partition_shown = s->kind != KIND_WHOLE;
+  if (is_compound(engine, sqlite3_sql(statement))) {
+    s->partition_shown = false;
+    return;
+  }
+  bool shown[KEYS_MAX] = {false};
+  for (size_t i = 0; i < s->n_columns && engine_ok(engine); i++) {
     const char *table = sqlite3_column_table_name(statement, (int)i),
                *column = sqlite3_column_origin_name(statement, (int)i);
-    if (!table || !column) continue;
-    if (strcmp(table, list) == 0) s->columns[i].partition = 0;
-    if (sqlite3_stricmp(table, s->source->name) != 0) continue;
-    s->columns[i].source = source_find(s->source, column);
-    for (size_t k = 0; s->kind == KIND_KEY && k < s->n_partition; k++)
-      if (s->key_columns[k] && sqlite3_stricmp(s->key_columns[k], column) == 0)
-        s->columns[i].partition = (int)k;
-  }
-  /* One result column is enough for each partition column; a second one is a plain column. */
-  s->partition_shown = true;
-  for (size_t k = 0; k < s->n_partition; k++) {
-    bool shown = false;
-    for (size_t i = 0; i < s->n_columns; i++) {
-      if (s->columns[i].partition != (int)k) continue;
-      if (shown) s->columns[i].partition = -1;
-      shown = true;
+    const char *schema = sqlite3_column_database_name(statement, (int)i);
+    int partition = table && strcmp(table, list) == 0 ? 0 : -1;
+    if (table && column && schema && strcmp(schema, "main") == 0) {
+      const struct source *source =
+          s->source && sqlite3_stricmp(table, s->source->name) == 0 ? s->source : source_read(engine, table);
+      if (source) s->columns[i].source = source_find(source, column);
+      for (size_t k = 0; s->kind == KIND_KEY && source == s->source && k < s->n_partition; k++)
+        if (s->key_columns[k] && sqlite3_stricmp(s->key_columns[k], column) == 0) partition = (int)k;
     }
-    s->partition_shown &= shown;
+    /* One result column is enough for each partition column; a second one is a plain column. */
+    if (partition >= 0 && !shown[partition]) {
+      s->columns[i].partition = partition;
+      shown[partition] = true;
+    }
   }
-  (void)engine;
+  for (size_t k = 0; k < s->n_partition; k++) s->partition_shown &= shown[k];
+  read_indexed(engine, d);
 }
 
 /* Every other table that is read: a change there dirties everything. */
@@ -430,7 +479,7 @@ static bool check_part(struct engine *engine, struct deriving *d) {
   bool good = statement && check_scope(engine, s, &reads, part) && read_tables(engine, d, &reads);
   if (good && !same_names(s, statement))
     good = engine_fail(engine, CODE_FAILED, "write the columns out instead of *");
-  if (good) read_origins(engine, s, statement, list);
+  if (good) read_origins(engine, d, statement, list);
   s->live = !reads.calls_extension && !reads.calls_bucket;
   sqlite3_finalize(statement);
   int code;
@@ -448,9 +497,11 @@ static bool check_whole(struct engine *engine, struct deriving *d) {
   struct shadow_reads reads;
   int offset;
   sqlite3_stmt *statement = shadow_prepare(engine, d->summary->select_live, &reads, &offset);
-  sqlite3_finalize(statement);
   d->summary->live = statement && !reads.calls_extension && !reads.calls_bucket;
-  return statement && read_tables(engine, d, &reads);
+  bool good = statement && read_tables(engine, d, &reads);
+  if (good) read_origins(engine, d, statement, "");
+  sqlite3_finalize(statement);
+  return good && engine_ok(engine);
 }
 
 /* --------------------------------------------------------------------------------------------------- derive

@@ -17,6 +17,7 @@ struct result_column {
   char *name;
   const struct source_column *source; /* a plain column of the source, else NULL */
   int partition;                      /* which partition column it is, else -1 */
+  bool indexed; /* a plain column by which rows are looked for: grouped by, or not REAL */
 };
 
 struct summary {
