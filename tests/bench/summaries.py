@@ -96,12 +96,16 @@ def timed_reads(db, statements, times=60):
 
 
 def reads(rows, rounds):
-    """Once with many raw rows behind a stored one, once with about as many stored rows as raw ones, once with text."""
+    """
+    Once with many raw rows behind a stored one, once with about as many stored rows as raw ones, once with text. The
+    data ends with a day, so that what is appended is the open tail of all summaries.
+    """
     n = rows // 5
-    for clock, hours in (("integer", 800), ("integer", n // 25), ("text", 800)):
+    for clock, hours in (("integer", 33 * 24), ("integer", n // 600 * 24), ("text", 33 * 24)):
         seconds = hours * 3600 / n
         path = data.copy(data.readings(n, clock, seconds), "reads")
         declare(path, "".join(definition(name, width) for name, width in WIDTHS.items()))
+        assert dirty(path) == 0, "dirty after the refresh"
         db = stock(path)
         newest = data.START + int(n * seconds)
         clean_reads(db, path, n, clock, data.START + (newest - data.START) // 2 // 86400 * 86400)
