@@ -9,7 +9,8 @@ BEGIN {
 /^-- @/ { close_section(); printf "{\"%s\", \"\"\n\"", $2 == "" ? substr($0, 5) : substr($2, 2); open = 1; next }
 /^ *--/ { next }
 open {
-  gsub(/\\/, "\\\\"); gsub(/"/, "\\\"")
+  # ?? would be a trigraph.
+  gsub(/\\/, "\\\\"); gsub(/"/, "\\\""); gsub(/\?/, "\\?")
   if ($0 != "") printf "%s\\n\"\n\"", $0
 }
 END { close_section(); print "{0, 0}};" }

@@ -1,5 +1,5 @@
 -- Time in plain SQL. {x} is a time of the source, {p} the start of a bucket as time_bucket gives it.
--- start: the bucket of a time. lo, hi: the bucket's rows are those with lo <= time < hi.
+-- Nothing here nests deeply: SQLite's parser has a stack of 100. start: the bucket of a time. lo, hi: the bucket's rows are those with lo <= time < hi.
 -- Numbers are floored first, so that reals and negatives go to the same bucket as in time_bucket.
 
 -- @number_floor
@@ -15,16 +15,13 @@
 ({p}+{width})
 
 -- @number_months_start
-(SELECT CAST(strftime('%s', printf('%04d-%02d-01', m/12, m%12+1)) AS INTEGER)*{scale}
- FROM (SELECT m-((m-{offset})%{width}+{width})%{width} AS m
-  FROM (SELECT CAST(strftime('%Y', s, 'unixepoch') AS INTEGER)*12+CAST(strftime('%m', s, 'unixepoch') AS INTEGER)-1 AS m
-   FROM (SELECT {number_seconds x={x}} AS s))) WHERE m IS NOT NULL)
+(CAST(strftime('%s', {number_seconds x={x}}, 'unixepoch', 'start of month', '-'||(((strftime('%Y', {number_seconds x={x}}, 'unixepoch')*12+strftime('%m', {number_seconds x={x}}, 'unixepoch')-1-{offset})%{width}+{width})%{width})||' months') AS INTEGER)*{scale})
 
 -- @number_months_hi
 (CAST(strftime('%s', {p}/{scale}, 'unixepoch', '+{width} months') AS INTEGER)*{scale})
 
 -- @number_bounds_start
-(SELECT b*{scale} FROM (SELECT {bound_of_s} AS b FROM (SELECT {number_seconds x={x}} AS s)))
+({bound s={number_seconds x={x}}}*{scale})
 
 -- @number_bounds_hi
 ((SELECT start FROM {bounds} WHERE start>{p}/{scale} ORDER BY start LIMIT 1)*{scale})
@@ -48,15 +45,13 @@ substr({p}, 1, {length})
 coalesce(strftime('{format}', {text_seconds x={p}}+{width}, 'unixepoch'), '~')
 
 -- @text_months_start
-(SELECT printf('%04d-%02d-01', m/12, m%12+1)||'{midnight}{shown}'
- FROM (SELECT m-((m-{offset})%{width}+{width})%{width} AS m
-  FROM (SELECT CAST(substr({x}, 1, 4) AS INTEGER)*12+CAST(substr({x}, 6, 2) AS INTEGER)-1 AS m)) WHERE m IS NOT NULL)
+strftime('{format}{shown}', substr({x}, 1, {length}), 'start of month', '-'||(((substr({x}, 1, 4)*12+substr({x}, 6, 2)-1-{offset})%{width}+{width})%{width})||' months')
 
 -- @text_months_hi
 coalesce(strftime('{format}', substr({p}, 1, {length}), '+{width} months'), '~')
 
 -- @text_bounds_start
-(SELECT strftime('{format}{shown}', b, 'unixepoch') FROM (SELECT {bound_of_s} AS b FROM (SELECT {text_seconds x={x}} AS s)))
+strftime('{format}{shown}', {bound s={text_seconds x={x}}}, 'unixepoch')
 
 -- @text_bounds_hi
 coalesce(strftime('{format}', (SELECT start FROM {bounds} WHERE start>{text_seconds x={p}} ORDER BY start LIMIT 1), 'unixepoch'), '~')
@@ -77,20 +72,32 @@ CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETW
 ({any_seconds x={x}}-(({any_seconds x={x}}-{offset})%{width}+{width})%{width})
 
 -- @any_months_bucket
-(SELECT CAST(strftime('%s', printf('%04d-%02d-01', m/12, m%12+1)) AS INTEGER)
- FROM (SELECT m-((m-{offset})%{width}+{width})%{width} AS m
-  FROM (SELECT CAST(strftime('%Y', s, 'unixepoch') AS INTEGER)*12+CAST(strftime('%m', s, 'unixepoch') AS INTEGER)-1 AS m
-   FROM (SELECT {any_seconds x={x}} AS s))) WHERE m IS NOT NULL)
+CAST(strftime('%s', {any_seconds x={x}}, 'unixepoch', 'start of month', '-'||(((strftime('%Y', {any_seconds x={x}}, 'unixepoch')*12+strftime('%m', {any_seconds x={x}}, 'unixepoch')-1-{offset})%{width}+{width})%{width})||' months') AS INTEGER)
 
 -- @any_bounds_bucket
-(SELECT {bound_of_s} FROM (SELECT {any_seconds x={x}} AS s))
+{bound s={any_seconds x={x}}}
 
 -- @regular_date
 coalesce({x}=date({x}), 0)
 
+-- The pattern holds the punctuation, date() the digits: it moves what overflows (February 31, 24:00) to another day.
+-- Of what may follow the seconds it leaves a fraction, ended by the track's suffix. This runs on every insert: date
+-- functions without a format are several times as fast as strftime.
+
 -- @regular_text
-(substr({x}, 1, 19) IS strftime('{format}', substr({x}, 1, 19)) AND typeof({x})='text' AND (substr({x}, 20)='{suffix}'
- OR substr({x}, 20) GLOB '.[0-9]*{suffix}' AND substr({x}, 21, length({x})-20-length('{suffix}')) NOT GLOB '*[^0-9]*'))
+coalesce({x} GLOB '{pattern}*' AND date(substr({x}, 1, 19))=substr({x}, 1, 10) AND (length({x})={regular_length} OR {regular_rest x={x}}), 0)
+
+-- @pattern_t
+????-??-??T??:??:??
+
+-- @pattern_blank
+????-??-?? ??:??:??
+
+-- @regular_rest_bare
+(substr({x}, -1) BETWEEN '0' AND '9' AND {x} NOT GLOB '{pattern}*:*' AND datetime({x}) IS NOT NULL)
+
+-- @regular_rest_suffix
+(substr({x}, -{suffix_length})='{suffix}' AND datetime({x}) IS NOT NULL)
 
 -- @unit_start_text
 {unit_start_ x={x}}
@@ -116,10 +123,9 @@ coalesce({x}=date({x}), 0)
 -- @bounds_create
 CREATE TABLE {bounds}(start INTEGER PRIMARY KEY);
 
--- @bound_of_s
-CASE WHEN s>-1e15 AND (s<(SELECT min(start) FROM {bounds}) OR s>=(SELECT max(start) FROM {bounds}))
- THEN abs(-9223372036854775807-1)
- ELSE (SELECT start FROM {bounds} WHERE start<=s ORDER BY start DESC LIMIT 1) END
+-- @bound
+(CASE WHEN {s}>-1e15 AND ({s}<(SELECT min(start) FROM {bounds}) OR {s}>=(SELECT max(start) FROM {bounds})) THEN abs(-9223372036854775807-1)
+ ELSE (SELECT start FROM {bounds} WHERE start<={s} ORDER BY start DESC LIMIT 1) END)
 
 -- @number_bounds_first
 ((SELECT min(start) FROM {bounds})*{scale})

@@ -125,23 +125,20 @@ UPDATE {claimed} SET lo={lo p=p1}, hi={hi p=p1}
 UPDATE temp.{slice} SET first=?1, last=?2
 
 -- @part_time_search
-CREATE TEMP VIEW {part}(almanac_bucket, {source_names}) AS SELECT CAST(d.p1 AS {partition_cast}), {source_columns}
- FROM {sliced} CROSS JOIN main.{source} q ON q.{time}>=d.lo AND q.{time}<d.hi
+SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN {source} q ON q.{time}>=d.lo AND q.{time}<d.hi
 
 -- @part_time_scan
-CREATE TEMP VIEW {part}(almanac_bucket, {source_names}) AS SELECT CAST(d.p1 AS {partition_cast}), {source_columns}
- FROM {slice} m CROSS JOIN main.{source} q CROSS JOIN {claimed} d ON d.p1={start x=q.{time}} AND d.i BETWEEN m.first AND m.last WHERE q.{time}<{above_times}
+SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {slice} m CROSS JOIN {source} q
+ CROSS JOIN {claimed} d ON d.p1={start x=q.{time}} AND d.i BETWEEN m.first AND m.last WHERE q.{time}<{above_times}
 
 -- @part_key_search
-CREATE TEMP VIEW {part}({source_names}) AS SELECT {source_columns} FROM {sliced} CROSS JOIN main.{source} q ON {claimed_matches}
+SELECT {source_columns} FROM {sliced} CROSS JOIN {source} q ON {claimed_matches}
 
 -- @part_key_scan
-CREATE TEMP VIEW {part}({source_names}) AS SELECT {source_columns} FROM {slice} m CROSS JOIN main.{source} q CROSS JOIN {claimed} d ON {claimed_matches} AND d.i BETWEEN m.first AND m.last
+SELECT {source_columns} FROM {slice} m CROSS JOIN {source} q CROSS JOIN {claimed} d ON {claimed_matches} AND d.i BETWEEN m.first AND m.last
 
 -- @compute
-INSERT INTO {rows} SELECT {computed} FROM (WITH {source} AS (SELECT * FROM {part}), almanac_result({result_names}) AS (
-{select}
-) SELECT * FROM almanac_result) AS almanac_computed
+INSERT INTO {rows} SELECT {computed} FROM {scope body={part_body}} AS almanac_computed
 
 -- @compute_whole
 INSERT INTO {rows} SELECT {computed} FROM (WITH almanac_result({result_names}) AS (
@@ -217,7 +214,6 @@ DELETE FROM temp.{rows};
 SELECT count(*) FROM temp.{claimed}
 
 -- @part_drop
-DROP VIEW IF EXISTS temp.{part};
 DROP TABLE IF EXISTS temp.{claimed};
 DROP TABLE IF EXISTS temp.{slice};
 DROP TABLE IF EXISTS temp.{rows}_all;

@@ -41,31 +41,39 @@ NOT (SELECT irregular FROM almanac_track WHERE id={track})
 -- @unchanged
 NOT EXISTS(SELECT 1 FROM {region})
 
--- @tail_start
-(SELECT coalesce({start x=lo}, lo) FROM {region} WHERE hi=x'ff')
+-- @view_tail
+CREATE VIEW {tail_view}(start, lo) AS SELECT p, {lo p=p} FROM (SELECT coalesce({start x=lo}, lo) AS p FROM {region} WHERE hi=x'ff');
 
--- @tail_lo
-(SELECT coalesce({lo p=p}, p) FROM (SELECT coalesce({start x=lo}, lo) AS p FROM {region} WHERE hi=x'ff'))
+-- Partitions whose stored rows don't count: dirty ones, and by skip-scan those that have rows in the tail.
 
--- @tail_lo_number
-{tail_start}
+-- @view_due
+CREATE VIEW {due_view}(p) AS
+SELECT {start x=lo} AS p FROM {region} WHERE hi<>x'ff' AND {ok}
+UNION SELECT p1 FROM {dirty} WHERE {ok}
+UNION SELECT b FROM (WITH RECURSIVE walk(b) AS (
+  SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>=(SELECT lo FROM {tail_view}) AND {time}<{above_times})) WHERE {ok}
+  UNION ALL SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>={hi p=walk.b} AND {time}<{above_times})) FROM walk WHERE walk.b IS NOT NULL)
+ SELECT b FROM walk WHERE b IS NOT NULL);
+
+-- The user's SELECT over a part of its source: within this scope the source's name means the part. The part stands
+-- outside of the inner WITH and under other names, for before SQLite 3.36 a name of a WITH leaks into views below it,
+-- and RENAME COLUMN must find its way through.
+
+-- @scope
+(WITH {part}({part_names}) AS ({body})
+SELECT * FROM (WITH {source}({scope_names}) AS (SELECT {part_names} FROM {part}), almanac_result({result_names}) AS (
+{select}
+) SELECT * FROM almanac_result))
 
 -- @changed_time
-CREATE VIEW {changed}(almanac_bucket, {source_names}) AS SELECT CAST(d.p AS {partition_cast}), {source_columns} FROM (
- SELECT {start x=lo} AS p FROM {region} WHERE hi<>x'ff' AND {ok}
- UNION SELECT p1 FROM {dirty} WHERE {ok}
- UNION SELECT b FROM (WITH RECURSIVE walk(b) AS (
-   SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>={tail_lo} AND {time}<{above_times})) WHERE {ok}
-   UNION ALL SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>={hi p=walk.b} AND {time}<{above_times})) FROM walk WHERE walk.b IS NOT NULL)
-  SELECT b FROM walk WHERE b IS NOT NULL)) d
- CROSS JOIN {source} q ON likelihood(q.{time}>={lo p=d.p}, 0.000001) AND likelihood(q.{time}<{hi p=d.p}, 0.000001);
+SELECT CAST(d.p AS {partition_cast}), {source_columns} FROM {due_view} d
+ CROSS JOIN {source} q ON likelihood(q.{time}>={lo p=d.p}, 0.000001) AND likelihood(q.{time}<{hi p=d.p}, 0.000001)
 
 -- What has no place on the time axis (other types, NULL), and everything when the stored rows can't be trusted.
 
 -- @other_time
-CREATE VIEW {other}(almanac_bucket, {source_names}) AS
 SELECT CAST({any x=q.{time}} AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time}>=CASE WHEN {ok} THEN {above_times} ELSE {least} END, 0.000001)
-UNION ALL SELECT CAST(NULL AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time} IS NULL, 0.000001);
+UNION ALL SELECT CAST(NULL AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time} IS NULL, 0.000001)
 
 -- @number_any
 CASE WHEN {x}<'' THEN {start x={x}} END
@@ -76,29 +84,22 @@ CASE WHEN {x}<'' THEN {start x={x}} END
 -- @view_time
 CREATE {temp}VIEW {name}({result_names}) AS
 SELECT {stored_columns} FROM {stored}
- WHERE {partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION ALL SELECT p1 FROM {dirty}) AND +{partition}<{tail_start} AND {ok}
-UNION ALL SELECT {computed_columns} FROM (WITH {source} AS (SELECT * FROM {changed}), almanac_result({result_names}) AS (
-{select}
-) SELECT * FROM almanac_result)
-UNION ALL SELECT {computed_columns} FROM (WITH {source} AS (SELECT * FROM {other}), almanac_result({result_names}) AS (
-{select}
-) SELECT * FROM almanac_result);
+ WHERE {partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION ALL SELECT p1 FROM {dirty}) AND +{partition}<(SELECT start FROM {tail_view}) AND {ok}
+UNION ALL SELECT {computed_columns} FROM {scope body={changed_time}}
+UNION ALL SELECT {computed_columns} FROM {scope body={other_time}};
 
 -- CROSS JOIN with a row that may not be there, because a plain WHERE would read all rows to test it on each.
 
 -- @changed_key
-CREATE VIEW {changed}({source_names}) AS
 SELECT {source_columns} FROM (SELECT {region_columns} FROM {region} WHERE {ok} UNION SELECT {dirty_columns} FROM {dirty} WHERE {ok}) d
  CROSS JOIN {source} q ON {changed_matches row=q}
-UNION ALL SELECT {source_columns} FROM (SELECT 1 AS almanac_one WHERE NOT {ok}) CROSS JOIN {source} q;
+UNION ALL SELECT {source_columns} FROM (SELECT 1 AS almanac_one WHERE NOT {ok}) CROSS JOIN {source} q
 
 -- @view_key
 CREATE {temp}VIEW {name}({result_names}) AS
 SELECT {stored_columns} FROM {stored} s
  WHERE NOT EXISTS(SELECT 1 FROM {region} r WHERE {stored_region_matches}) AND NOT EXISTS(SELECT 1 FROM {dirty} d WHERE {stored_dirty_matches}) AND {ok}
-UNION ALL SELECT {computed_columns} FROM (WITH {source} AS (SELECT * FROM {changed}), almanac_result({result_names}) AS (
-{select}
-) SELECT * FROM almanac_result);
+UNION ALL SELECT {computed_columns} FROM {scope body={changed_key}};
 
 -- @view_whole
 CREATE {temp}VIEW {name}({result_names}) AS
@@ -117,22 +118,23 @@ CREATE {temp}VIEW {name}({result_names}) AS SELECT {stored_columns} FROM {stored
 
 -- To see that a SELECT works over a part, and what its columns are: nothing is read.
 
--- @check_part_time
-CREATE TEMP TABLE {list}(p);
-CREATE TEMP VIEW {part}(almanac_bucket, {source_names}) AS SELECT d.p, {source_columns} FROM {list} d CROSS JOIN main.{source} q;
+-- @check_list
+CREATE TEMP TABLE {list}(p)
 
--- @check_part_key
-CREATE TEMP TABLE {list}(p);
-CREATE TEMP VIEW {part}({source_names}) AS SELECT {source_columns} FROM {list} d CROSS JOIN main.{source} q;
+-- @check_time
+SELECT d.p, {source_columns} FROM {list} d CROSS JOIN {source} q
 
--- @check_select
-WITH {source} AS (SELECT * FROM {part}), almanac_result AS (
-{select}
-) SELECT * FROM almanac_result
+-- @check_key
+SELECT {source_columns} FROM {list} d CROSS JOIN {source} q
+
+-- @check_select_time
+SELECT * FROM {scope body={check_time}}
+
+-- @check_select_key
+SELECT * FROM {scope body={check_key}}
 
 -- @check_drop
-DROP VIEW temp.{part};
-DROP TABLE temp.{list};
+DROP TABLE temp.{list}
 
 -- @captured_table
 ((SELECT count(*) FROM sqlite_master WHERE tbl_name={source_text} AND type='trigger' AND name IN ({trigger_names}))={trigger_count})

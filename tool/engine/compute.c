@@ -9,8 +9,8 @@
 
 static const struct sql_variable *temporary(struct engine *engine, const struct summary *s, int64_t token) {
   const struct sql_variable *v = summary_variables(engine, s);
-  static const char *const names[] = {"claimed", "rows", "part", "slice"};
-  for (size_t i = 0; i < 4; i++)
+  static const char *const names[] = {"claimed", "rows", "slice"};
+  for (size_t i = 0; i < 3; i++)
     v = sql_literal(engine, v, names[i],
                     engine_printf(engine, "almanac_%s_%llx", names[i], (long long)token));
   if (s->kind == KIND_KEY) {
@@ -45,14 +45,14 @@ bool compute_open(struct engine *engine, const struct summary *s, int64_t token,
   c->slice = 16;
   if (s->kind != KIND_WHOLE) compute_plan(engine, s, &c->searches);
   c->variables = temporary(engine, s, token);
-  if (!sql_run(engine, "rows_create", c->variables)) return false;
-  if (s->kind == KIND_WHOLE) return true;
   bool time = s->kind == KIND_TIME;
-  return sql_run(engine, time ? "claimed_create_time" : "claimed_create_key", c->variables) &&
-         sql_run(engine,
-                 time ? (c->searches ? "part_time_search" : "part_time_scan")
-                      : (c->searches ? "part_key_search" : "part_key_scan"),
-                 c->variables);
+  const char *part = time          ? (c->searches ? "{part_time_search}" : "{part_time_scan}")
+                     : c->searches ? "{part_key_search}"
+                                   : "{part_key_scan}";
+  c->variables = sql_template(engine, c->variables, "part_body", part);
+  if (!sql_run(engine, "rows_create", c->variables)) return false;
+  return s->kind == KIND_WHOLE ||
+         sql_run(engine, time ? "claimed_create_time" : "claimed_create_key", c->variables);
 }
 
 bool compute_close(struct engine *engine, struct computation *c) {

@@ -196,6 +196,13 @@ static const struct sql_variable *text_variables(struct engine *engine, const st
                   : shape->separator == 'T' ? "T00:00:00"
                                             : " 00:00:00");
   v = sql_literal(engine, v, "length", shape->is_date ? "10" : "19");
+  v = sql_literal(engine, v, "pattern",
+                  sql_text(engine, shape->separator == 'T' ? "pattern_t" : "pattern_blank", 0));
+  v = integer(engine, v, "suffix_length", (int64_t)strlen(shape->suffix));
+  /* 19 bytes are a time without a fraction; with a suffix there is always more to look at. */
+  v = sql_literal(engine, v, "regular_length", *shape->suffix ? "0" : "19");
+  v = sql_template(engine, v, "regular_rest",
+                   *shape->suffix ? "{regular_rest_suffix x={x}}" : "{regular_rest_bare x={x}}");
   return sql_literal(engine, v, "suffix", shape->suffix);
 }
 

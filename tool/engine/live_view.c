@@ -42,9 +42,8 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v = summary_variables(engine, s);
   const struct sql_variable *ok = sql_literal(engine, v, "condition", condition(engine, s, v));
   if (!sql_run(engine, "view_ok", ok)) return false;
-  if (s->kind == KIND_TIME && !(sql_run(engine, "changed_time", v) && sql_run(engine, "other_time", v)))
+  if (s->kind == KIND_TIME && !(sql_run(engine, "view_tail", v) && sql_run(engine, "view_due", v)))
     return false;
-  if (s->kind == KIND_KEY && !sql_run(engine, "changed_key", v)) return false;
   if (s->live) return sql_run(engine, view_section(s), v) && check(engine, s);
   v = sql_literal(engine, v, "of_generation_",
                   s->kind == KIND_WHOLE ? sql_text(engine, "of_generation", v) : "");
@@ -52,8 +51,8 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
 }
 
 bool live_view_drop(struct engine *engine, const struct summary *s) {
+  static const char *const helpers[] = {"due", "tail", "ok"};
   engine_exec(engine, engine_printf(engine, "DROP VIEW IF EXISTS \"%w\"", s->name));
-  static const char *const helpers[] = {"changed", "other", "ok"};
   for (size_t i = 0; i < sizeof helpers / sizeof helpers[0]; i++)
     engine_exec(engine,
                 engine_printf(engine, "DROP VIEW IF EXISTS %s", summary_object(engine, s, helpers[i])));

@@ -472,10 +472,12 @@ static bool check_part(struct engine *engine, struct deriving *d) {
   const struct sql_variable *v = summary_variables(engine, s);
   v = sql_literal(engine, v, "part", part);
   v = sql_literal(engine, v, "list", list);
-  if (!sql_run(engine, s->kind == KIND_TIME ? "check_part_time" : "check_part_key", v)) return false;
+  if (!sql_run(engine, "check_list", v)) return false;
   struct shadow_reads reads;
   int offset;
-  sqlite3_stmt *statement = shadow_prepare(engine, sql_text(engine, "check_select", v), &reads, &offset);
+  sqlite3_stmt *statement = shadow_prepare(
+      engine, sql_text(engine, s->kind == KIND_TIME ? "check_select_time" : "check_select_key", v), &reads,
+      &offset);
   bool good = statement && check_scope(engine, s, &reads, part) && read_tables(engine, d, &reads);
   if (good && !same_names(s, statement))
     good = engine_fail(engine, CODE_FAILED, "write the columns out instead of *");
@@ -633,6 +635,23 @@ static char *source_list(struct engine *engine, const struct summary *s, const c
   return engine_finish(engine, out);
 }
 
+/* The columns of a part: under names of our own, or as the user's SELECT calls them. */
+static char *part_names(struct engine *engine, const struct summary *s, bool as_source) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  const char *separator = "";
+  if (s->kind == KIND_TIME) {
+    sqlite3_str_appendall(out, "almanac_bucket");
+    separator = ", ";
+  }
+  for (size_t i = 0; i < s->n_source_columns; i++, separator = ", ") {
+    if (as_source)
+      sqlite3_str_appendf(out, "%s\"%w\"", separator, s->source_columns[i]);
+    else
+      sqlite3_str_appendf(out, "%salmanac_c%d", separator, (int)i + 1);
+  }
+  return engine_finish(engine, out);
+}
+
 /* The key expressions without a row in front of their columns, as an index has them. */
 static char *key_names(struct engine *engine, const struct summary *s) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
@@ -686,9 +705,9 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "stored", engine_printf(engine, "\"%w_stored\"", s->name));
   v = sql_literal(engine, v, "dirty", summary_object(engine, s, "dirty"));
   v = sql_literal(engine, v, "bounds", summary_object(engine, s, "bounds"));
-  v = sql_literal(engine, v, "changed", summary_object(engine, s, "changed"));
-  v = sql_literal(engine, v, "other", summary_object(engine, s, "other"));
   v = sql_literal(engine, v, "ok_view", summary_object(engine, s, "ok"));
+  v = sql_literal(engine, v, "due_view", summary_object(engine, s, "due"));
+  v = sql_literal(engine, v, "tail_view", summary_object(engine, s, "tail"));
   v = sql_literal(engine, v, "track", engine_printf(engine, "%lld", (long long)s->track));
   v = sql_literal(engine, v, "region", engine_printf(engine, "almanac_region_%lld", (long long)s->track));
   v = sql_literal(engine, v, "result_names", result_list(engine, s, true));
@@ -699,8 +718,10 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "select", s->kind == KIND_WHOLE ? s->select_live : s->select_part);
   if (s->kind == KIND_WHOLE) return v;
   v = sql_literal(engine, v, "source", quoted(engine, s->source->name));
-  v = sql_literal(engine, v, "source_names", source_list(engine, s, ""));
   v = sql_literal(engine, v, "source_columns", source_list(engine, s, "q."));
+  v = sql_literal(engine, v, "part", "almanac_part");
+  v = sql_literal(engine, v, "part_names", part_names(engine, s, false));
+  v = sql_literal(engine, v, "scope_names", part_names(engine, s, true));
   v = partition_variables(engine, v, s);
   if (s->kind == KIND_KEY) return v;
   v = sql_literal(engine, v, "time", quoted(engine, s->time));
