@@ -22,22 +22,67 @@ coalesce({x}<(SELECT hi FROM {region} WHERE lo<={x} ORDER BY lo DESC LIMIT 1), 0
 -- @uncovered_text
 ({x} IS NOT NULL AND NOT ({covered x={x}} AND {regular x={x}}))
 
+-- What is changed seldom is new to its region: the triggers on the source only look, and leave the writing to a view's
+-- trigger, for SQLite sets up all of a trigger's program each time that it runs.
+
+-- Is a change of the row perhaps one that is not covered yet? What the triggers on the source ask; the mark's own
+-- trigger asks precisely.
+
+-- @suspect_number
+{uncovered_number x={x}}
+
+-- @suspect_text
+NOT coalesce({x}<(SELECT hi FROM {region} WHERE lo<={x} ORDER BY lo DESC LIMIT 1) AND {usual_row x={x}}, 0)
+
+-- @mark_time
+CREATE VIEW {mark}(x) AS SELECT lo FROM {region} WHERE 0;
+
 -- @mark_number
-INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (SELECT {unit_start x={x}} AS b) WHERE {uncovered x={x}} ON CONFLICT DO NOTHING;
+CREATE TRIGGER {mark}_ins INSTEAD OF INSERT ON {mark} WHEN {uncovered x=NEW.x} BEGIN
+INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (SELECT {unit_start x=NEW.x} AS b) WHERE 1 ON CONFLICT DO NOTHING;
+END;
 
 -- @mark_text
-INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (SELECT {unit_start x={x}} AS b) WHERE {regular x={x}} AND NOT {covered x={x}} ON CONFLICT DO NOTHING;
-UPDATE almanac_track SET irregular=1 WHERE id={track} AND NOT irregular AND {x} IS NOT NULL AND NOT {regular x={x}};
+CREATE TRIGGER {mark}_ins INSTEAD OF INSERT ON {mark} WHEN {uncovered x=NEW.x} BEGIN
+INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (SELECT {unit_start x=NEW.x} AS b) WHERE {regular x=NEW.x} ON CONFLICT DO NOTHING;
+UPDATE almanac_track SET irregular=1 WHERE id={track} AND NOT irregular AND NOT {regular x=NEW.x};
+END;
+
+-- @mark_key
+CREATE VIEW {mark}({region_columns}) AS SELECT {region_columns} FROM {region} WHERE 0;
+CREATE TRIGGER {mark}_ins INSTEAD OF INSERT ON {mark} WHEN NOT EXISTS(SELECT 1 FROM {region} r WHERE {new_region_matches}) BEGIN
+INSERT INTO {region} VALUES({new_keys});
+END;
+
+-- @mark_drop
+DROP VIEW IF EXISTS {mark}
+
+-- @mark_new_time
+INSERT INTO {mark} VALUES({row}.{time});
+
+-- @mark_new_key
+INSERT INTO {mark} VALUES({keys});
 
 -- @uncovered_key
 NOT EXISTS(SELECT 1 FROM {region} WHERE {region_matches})
 
--- @mark_key
-INSERT INTO {region} SELECT {keys} WHERE {uncovered_key};
+-- Before the insert, so that one trigger looks both at the new row and at those that REPLACE is about to delete
+-- without firing DELETE triggers.
 
 -- @trigger_insert
+CREATE TRIGGER {trigger}_ins BEFORE INSERT ON {source} WHEN {new_uncovered} OR {guards} BEGIN
+{mark_new}
+{marks}
+END;
+
+-- Before it SQLite doesn't know a rowid that it chooses itself, nor generated columns.
+
+-- @trigger_insert_after
 CREATE TRIGGER {trigger}_ins AFTER INSERT ON {source} WHEN {new_uncovered} BEGIN
 {mark_new}
+END;
+CREATE TRIGGER {trigger}_bins BEFORE INSERT ON {source} WHEN {guards} BEGIN
+{marks}
 END;
 
 -- @trigger_delete
@@ -51,21 +96,14 @@ CREATE TRIGGER {trigger}_upd AFTER UPDATE{of} ON {source} WHEN {old_uncovered} O
 {mark_new}
 END;
 
--- REPLACE deletes the rows in its way without firing DELETE triggers: look at them before they go.
-
 -- @conflict_exists
-EXISTS(SELECT 1 FROM {source} q WHERE {conflict} AND {q_uncovered})
+EXISTS(SELECT 1 FROM {source} q WHERE {conflict})
 
 -- @conflict_mark_time
-INSERT INTO {region} SELECT DISTINCT b, {unit_hi p=b} FROM (SELECT {unit_start x=q.{time}} AS b FROM {source} q WHERE {conflict} AND {q_uncovered} AND {q_regular}) WHERE 1 ON CONFLICT DO NOTHING;
+INSERT INTO {mark} SELECT q.{time} FROM {source} q WHERE {conflict};
 
 -- @conflict_mark_key
-INSERT INTO {region} SELECT DISTINCT {q_keys} FROM {source} q WHERE {conflict} AND {q_uncovered};
-
--- @trigger_before_insert
-CREATE TRIGGER {trigger}_bins BEFORE INSERT ON {source} WHEN {guards} BEGIN
-{marks}
-END;
+INSERT INTO {mark} SELECT {keys row=q} FROM {source} q WHERE {conflict};
 
 -- @trigger_before_update
 CREATE TRIGGER {trigger}_bupd BEFORE UPDATE{of} ON {source} WHEN {guards} BEGIN

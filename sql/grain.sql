@@ -80,24 +80,27 @@ CAST(strftime('%s', {any_seconds x={x}}, 'unixepoch', 'start of month', '-'||(((
 -- @regular_date
 coalesce({x}=date({x}), 0)
 
--- The pattern holds the punctuation, date() the digits: it moves what overflows (February 31, 24:00) to another day.
--- Of what may follow the seconds it leaves a fraction, ended by the track's suffix. This runs on every insert: date
--- functions without a format are several times as fast as strftime.
+-- The patterns hold the punctuation, date() the digits: it moves what overflows (February 31, 24:00) to another day,
+-- as it may a fraction just below midnight, which is why it gets a second look.
 
 -- @regular_text
-coalesce({x} GLOB '{pattern}*' AND date(substr({x}, 1, 19))=substr({x}, 1, 10) AND (length({x})={regular_length} OR {regular_rest x={x}}), 0)
+coalesce(({x} GLOB '{pattern}{suffix}' OR {x} GLOB '{pattern}.[0-9]*{suffix}' AND {x} NOT GLOB '{pattern}.*[^0-9]*{suffix}')
+ AND (instr({x}, date({x}))=1 OR instr({x}, date(substr({x}, 1, 19)))=1), 0)
+
+-- Runs on every insert, so it is short: all of a trigger's constants are set up each time. {usual} has as many digits
+-- of a second as most rows, too few for an offset in their place. What is unusual may be regular all the same.
+
+-- @usual_text
+{x} GLOB '{pattern}{usual}{suffix}' AND instr({x}, date({x}))=1
+
+-- @usual_date
+{x}=date({x})
 
 -- @pattern_t
 ????-??-??T??:??:??
 
 -- @pattern_blank
 ????-??-?? ??:??:??
-
--- @regular_rest_bare
-(substr({x}, -1) BETWEEN '0' AND '9' AND {x} NOT GLOB '{pattern}*:*' AND datetime({x}) IS NOT NULL)
-
--- @regular_rest_suffix
-(substr({x}, -{suffix_length})='{suffix}' AND datetime({x}) IS NOT NULL)
 
 -- @unit_start_text
 {unit_start_ x={x}}

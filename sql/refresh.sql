@@ -68,10 +68,10 @@ DROP TABLE {list}
 -- @list_count
 SELECT count(*) FROM {list}
 
--- @suspect_text
+-- @is_suspect_text
 SELECT irregular FROM almanac_track WHERE id={track}
 
--- @suspect_number
+-- @is_suspect_number
 SELECT NOT EXISTS(SELECT 1 FROM {source} WHERE {time}<'') AND EXISTS(SELECT 1 FROM {source} WHERE {time}>='' AND {time}<x'')
 
 -- @irregular_rows

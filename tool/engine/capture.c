@@ -150,10 +150,30 @@ static char *moves(struct engine *engine, const struct source_unique *unique) {
   return engine_finish(engine, out);
 }
 
-/* Guards against REPLACE: for each unique constraint, the rows in the way are marked before they go. */
-static bool create_guards(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
-  sqlite3_str *insert_guards = sqlite3_str_new(engine->db), *update_guards = sqlite3_str_new(engine->db),
-              *marks = sqlite3_str_new(engine->db), *of = sqlite3_str_new(engine->db);
+/* Can the row's time or keys be told before it is inserted? Not where they are the rowid, or generated. */
+static bool is_known_before(const struct summary *s) {
+  if (s->source->has_generated) return false;
+  const char *rowid = s->source->integer_primary_key;
+  if (!rowid) return true;
+  if (s->time) return sqlite3_stricmp(s->time, rowid) != 0;
+  for (size_t i = 0; i < s->n_partition; i++)
+    if (!s->key_columns[i] || sqlite3_stricmp(s->key_columns[i], rowid) == 0) return false;
+  return true;
+}
+
+/* The names that the triggers of a track end in. */
+static const char *const *suffixes(const struct summary *s) {
+  static const char *const table[] = {"ins", "del", "upd", 0},
+                           *const merged[] = {"ins", "del", "upd", "bupd", 0},
+                           *const separate[] = {"ins", "bins", "del", "upd", "bupd", 0};
+  return !s ? table : is_known_before(s) ? merged : separate;
+}
+
+/* The triggers that look at new rows, and those that look at the rows that REPLACE is about to delete without
+   firing DELETE triggers: for each unique constraint, the rows in the way are marked before they go. */
+static bool create_guarded(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  sqlite3_str *insert_guards = sqlite3_str_new(engine->db), *update_guards = sqlite3_str_new(engine->db);
+  sqlite3_str *marks = sqlite3_str_new(engine->db), *of = sqlite3_str_new(engine->db);
   const char *mark = s->kind == KIND_TIME ? "conflict_mark_time" : "conflict_mark_key";
   for (size_t i = 0; i < s->source->n_uniques; i++) {
     const struct source_unique *unique = &s->source->uniques[i];
@@ -172,7 +192,7 @@ static bool create_guards(struct engine *engine, const struct summary *s, const 
   const struct sql_variable *inserts = sql_literal(engine, v, "guards", engine_finish(engine, insert_guards));
   const struct sql_variable *updates = sql_literal(engine, v, "guards", engine_finish(engine, update_guards));
   updates = sql_literal(engine, updates, "of", s->source->has_generated ? "" : columns);
-  return sql_run(engine, "trigger_before_insert", inserts) &&
+  return sql_run(engine, is_known_before(s) ? "trigger_insert" : "trigger_insert_after", inserts) &&
          sql_run(engine, "trigger_before_update", updates);
 }
 
@@ -189,25 +209,26 @@ static bool arm_partitioned(struct engine *engine, const struct catalog *catalog
   const struct sql_variable *v = summary_variables(engine, s);
   v = sql_literal(engine, v, "trigger", trigger_prefix(engine, s->track));
   v = sql_literal(engine, v, "of", of_list(engine, catalog, s));
+  v = sql_literal(engine, v, "mark", engine_printf(engine, "almanac_mark_%lld", (long long)s->track));
+  sql_run(engine, "mark_drop", v);
   if (s->kind == KIND_TIME) {
-    v = sql_template(engine, v, "new_uncovered", "{uncovered x=NEW.{time}}");
-    v = sql_template(engine, v, "old_uncovered", "{uncovered x=OLD.{time}}");
-    v = sql_template(engine, v, "q_uncovered", "{uncovered x=q.{time}}");
-    v = sql_template(engine, v, "q_regular", "{regular x=q.{time}}");
-    v = sql_template(engine, v, "mark_new", "{mark x=NEW.{time}}");
-    v = sql_template(engine, v, "mark_old", "{mark x=OLD.{time}}");
+    sql_run(engine, "mark_time", v);
+    sql_run(engine, s->shape.is_text ? "mark_text" : "mark_number", v);
+    v = sql_template(engine, v, "new_uncovered", "{suspect x=NEW.{time}}");
+    v = sql_template(engine, v, "old_uncovered", "{suspect x=OLD.{time}}");
+    v = sql_template(engine, v, "mark_new", "{mark_new_time row=NEW}");
+    v = sql_template(engine, v, "mark_old", "{mark_new_time row=OLD}");
   } else {
+    sql_run(engine, "mark_key", v);
     v = sql_template(engine, v, "new_uncovered", "{uncovered_key row=NEW}");
     v = sql_template(engine, v, "old_uncovered", "{uncovered_key row=OLD}");
-    v = sql_template(engine, v, "q_uncovered", "{uncovered_key row=q}");
-    v = sql_template(engine, v, "q_keys", "{keys row=q}");
-    v = sql_template(engine, v, "mark_new", "{mark_key row=NEW}");
-    v = sql_template(engine, v, "mark_old", "{mark_key row=OLD}");
+    v = sql_template(engine, v, "mark_new", "{mark_new_key row=NEW}");
+    v = sql_template(engine, v, "mark_old", "{mark_new_key row=OLD}");
   }
   engine_exec(engine, engine_printf(engine, "UPDATE almanac_track SET uniques=%Q WHERE id=%lld",
                                     unique_names(engine, s->source), (long long)s->track));
-  return sql_run(engine, "trigger_insert", v) && sql_run(engine, "trigger_delete", v) &&
-         sql_run(engine, "trigger_update", v) && create_guards(engine, s, v);
+  return create_guarded(engine, s, v) && sql_run(engine, "trigger_delete", v) &&
+         sql_run(engine, "trigger_update", v);
 }
 
 static bool arm_table(struct engine *engine, int64_t track, const char *table) {
@@ -223,10 +244,10 @@ static bool arm_table(struct engine *engine, int64_t track, const char *table) {
 }
 
 static bool drop_triggers(struct engine *engine, int64_t track) {
-  static const char *const suffixes[] = {"ins", "del", "upd", "bins", "bupd"};
+  static const char *const all[] = {"ins", "del", "upd", "bins", "bupd"};
   for (size_t i = 0; i < 5; i++)
     if (!engine_exec(engine, engine_printf(engine, "DROP TRIGGER IF EXISTS almanac_%lld_%s", (long long)track,
-                                           suffixes[i])))
+                                           all[i])))
       return false;
   return true;
 }
@@ -262,6 +283,7 @@ static bool arm_track(struct engine *engine, const struct catalog *catalog, int6
                                        "EXISTS(SELECT 1 FROM almanac_depends WHERE track=%lld)",
                                        (long long)track, (long long)track)) != 0;
   if (!used) {
+    engine_exec(engine, engine_printf(engine, "DROP VIEW IF EXISTS almanac_mark_%lld", (long long)track));
     engine_exec(engine, engine_printf(engine, "DROP TABLE IF EXISTS almanac_region_%lld", (long long)track));
     return engine_exec(engine,
                        engine_printf(engine, "DELETE FROM almanac_track WHERE id=%lld", (long long)track));
@@ -290,29 +312,30 @@ bool capture_disarm(struct engine *engine) {
 
 /* -------------------------------------------------------------------------------------------- condition */
 
+/* `s` is the summary whose partitions the track is of; NULL for the track of a table. */
 static char *captured(struct engine *engine, const struct sql_variable *v, int64_t track, const char *source,
-                      bool partitioned) {
+                      const struct summary *s) {
   sqlite3_str *triggers = sqlite3_str_new(engine->db);
-  static const char *const suffixes[] = {"ins", "del", "upd", "bins", "bupd"};
-  for (int i = 0; i < (partitioned ? 5 : 3); i++)
-    sqlite3_str_appendf(triggers, "%s'almanac_%lld_%s'", i ? "," : "", (long long)track, suffixes[i]);
+  const char *const *names = suffixes(s);
+  int n = 0;
+  for (; names[n]; n++)
+    sqlite3_str_appendf(triggers, "%s'almanac_%lld_%s'", n ? "," : "", (long long)track, names[n]);
   /* The indexes that the guards were made for, not those of today. */
   char *armed = engine_string(
       engine, engine_printf(engine, "SELECT uniques FROM almanac_track WHERE id=%lld", (long long)track));
   v = sql_literal(engine, v, "source_text", engine_printf(engine, "%Q", source));
   v = sql_literal(engine, v, "trigger_names", engine_finish(engine, triggers));
-  v = sql_literal(engine, v, "trigger_count", partitioned ? "5" : "3");
+  v = sql_literal(engine, v, "trigger_count", engine_printf(engine, "%d", n));
   v = sql_literal(engine, v, "index_names", armed && *armed ? armed : "''");
-  return sql_text(engine, partitioned ? "captured" : "captured_table", v);
+  return sql_text(engine, s ? "captured" : "captured_table", v);
 }
 
 char *capture_intact(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
-  sqlite3_str_appendall(out,
-                        s->kind == KIND_WHOLE ? "1" : captured(engine, v, s->track, s->source->name, true));
+  sqlite3_str_appendall(out, s->kind == KIND_WHOLE ? "1" : captured(engine, v, s->track, s->source->name, s));
   for (size_t i = 0; i < s->n_tables; i++) {
     sqlite3_str_appendf(out, " AND %s",
-                        captured(engine, v, capture_table_track(engine, s->tables[i]), s->tables[i], false));
+                        captured(engine, v, capture_table_track(engine, s->tables[i]), s->tables[i], 0));
   }
   return engine_finish(engine, out);
 }

@@ -6,12 +6,15 @@
 #define YEAR_1_S        INT64_C(-62135596800)
 #define YEAR_9999_END_S INT64_C(253402300800)
 
+enum { FRACTION_MAX = 6 }; /* digits of a second in whose place no offset fits */
+
 /* ---------------------------------------------------------------------------------------------- shapes */
 
 char *time_shape_text(struct engine *engine, const struct time_shape *shape) {
   if (!shape->is_text) return engine_printf(engine, "%s", shape->is_real ? "real" : "integer");
   if (shape->is_date) return engine_printf(engine, "text,date");
-  return engine_printf(engine, "text,%s,%s", shape->separator == 'T' ? "T" : "blank", shape->suffix);
+  return engine_printf(engine, "text,%s,%d,%s", shape->separator == 'T' ? "T" : "blank", shape->fraction,
+                       shape->suffix);
 }
 
 struct time_shape time_shape_from_text(const char *text) {
@@ -25,6 +28,7 @@ struct time_shape time_shape_from_text(const char *text) {
   if (shape.is_date) return shape;
   shape.separator = text[5] == 'T' ? 'T' : ' ';
   const char *suffix = strrchr(text, ',') + 1;
+  shape.fraction = suffix[-2] - '0';
   if (strlen(suffix) < sizeof shape.suffix) strcpy(shape.suffix, suffix);
   return shape;
 }
@@ -39,7 +43,11 @@ static bool shape_of_text(const char *text, struct time_shape *shape) {
   if (n < 19 || (text[10] != ' ' && text[10] != 'T')) return false;
   shape->separator = text[10];
   const char *rest = text + 19;
-  if (*rest == '.') rest += 1 + strspn(rest + 1, "0123456789");
+  if (*rest == '.') {
+    size_t digits = strspn(rest + 1, "0123456789");
+    shape->fraction = digits > FRACTION_MAX ? FRACTION_MAX : (int)digits;
+    rest += 1 + digits;
+  }
   if (*rest && strcmp(rest, "Z") != 0 && strcmp(rest, "+00:00") != 0) return false;
   strcpy(shape->suffix, rest);
   return true;
@@ -198,11 +206,9 @@ static const struct sql_variable *text_variables(struct engine *engine, const st
   v = sql_literal(engine, v, "length", shape->is_date ? "10" : "19");
   v = sql_literal(engine, v, "pattern",
                   sql_text(engine, shape->separator == 'T' ? "pattern_t" : "pattern_blank", 0));
-  v = integer(engine, v, "suffix_length", (int64_t)strlen(shape->suffix));
-  /* 19 bytes are a time without a fraction; with a suffix there is always more to look at. */
-  v = sql_literal(engine, v, "regular_length", *shape->suffix ? "0" : "19");
-  v = sql_template(engine, v, "regular_rest",
-                   *shape->suffix ? "{regular_rest_suffix x={x}}" : "{regular_rest_bare x={x}}");
+  char usual[] = ".??????";
+  if (shape->fraction > 0) usual[shape->fraction] = 0;
+  v = sql_literal(engine, v, "usual", shape->fraction > 0 ? engine_printf(engine, "%s[0-9]", usual) : "");
   return sql_literal(engine, v, "suffix", shape->suffix);
 }
 
@@ -262,15 +268,16 @@ const struct sql_variable *shape_variables(struct engine *engine, const struct s
   if (shape->is_text) {
     v = text_variables(engine, v, shape);
     v = sql_template(engine, v, "regular", shape->is_date ? "{regular_date x={x}}" : "{regular_text x={x}}");
+    v = sql_template(engine, v, "usual_row", shape->is_date ? "{usual_date x={x}}" : "{usual_text x={x}}");
+    v = sql_template(engine, v, "suspect", "{suspect_text x={x}}");
     v = sql_template(engine, v, "uncovered", "{uncovered_text x={x}}");
-    v = sql_template(engine, v, "mark", "{mark_text x={x}}");
     v = sql_literal(engine, v, "above_times", "x''");
     v = sql_literal(engine, v, "lowest", "''");
     return sql_literal(engine, v, "partition_cast", "TEXT");
   }
   v = sql_template(engine, v, "regular", "{x}<''");
+  v = sql_template(engine, v, "suspect", "{suspect_number x={x}}");
   v = sql_template(engine, v, "uncovered", "{uncovered_number x={x}}");
-  v = sql_template(engine, v, "mark", "{mark_number x={x}}");
   v = sql_literal(engine, v, "above_times", "''");
   v = sql_literal(engine, v, "lowest", "-9e999");
   return sql_literal(engine, v, "partition_cast", shape->is_real ? "REAL" : "INTEGER");

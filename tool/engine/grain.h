@@ -14,6 +14,7 @@ struct time_shape {
   bool is_real;   /* numbers: shown as REAL, as the column's values are */
   bool is_date;   /* text: YYYY-MM-DD only */
   char separator; /* text: ' ' or 'T' between date and time */
+  int fraction;   /* text: the digits of a second in most rows, at most 6 */
   char suffix[8]; /* text: what ends each value: "", "Z" or "+00:00" */
 };
 
@@ -53,7 +54,7 @@ const struct sql_variable *grain_variables(struct engine *engine, const struct s
 const struct sql_variable *unit_variables(struct engine *engine, const struct sql_variable *outer,
                                           const struct time_shape *shape, int64_t unit, int64_t unit_offset);
 
-/* Adds uncovered, mark, regular, above_times, lowest: how a track of this shape tells what it covers. */
+/* Adds suspect, uncovered, regular, above_times, lowest: how a track of this shape tells what it covers. */
 const struct sql_variable *shape_variables(struct engine *engine, const struct sql_variable *outer,
                                            const struct time_shape *shape);
 

@@ -16,7 +16,8 @@ bool repair_capture(struct engine *engine, struct catalog *catalog) {
  * counts. */
 static bool is_suspect(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v = summary_variables(engine, s);
-  return engine_int(engine, sql_text(engine, s->shape.is_text ? "suspect_text" : "suspect_number", v)) != 0;
+  return engine_int(engine,
+                    sql_text(engine, s->shape.is_text ? "is_suspect_text" : "is_suspect_number", v)) != 0;
 }
 
 static bool has_other_shape(struct engine *engine, const struct summary *s) {
@@ -25,6 +26,7 @@ static bool has_other_shape(struct engine *engine, const struct summary *s) {
     sqlite3_free(engine_recover(engine, 0)); /* numbers and text: the list of partitions will say so */
     return false;
   }
+  now.fraction = s->shape.fraction; /* any number of digits is regular */
   if (strcmp(time_shape_text(engine, &now), time_shape_text(engine, &s->shape)) == 0) return false;
   /* Another shape of some rows only would be no better. */
   const struct sql_variable *v = shape_variables(engine, summary_variables(engine, s), &now);

@@ -679,6 +679,8 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
       {"stored_region_matches", "r.%k IS s.%s", " AND "},
       {"stored_dirty_matches", "d.%p IS s.%s", " AND "},
       {"region_dirty_matches", "d.%p IS r.%k", " AND "},
+      {"new_region_matches", "r.%k IS NEW.%k", " AND "},
+      {"new_keys", "NEW.%k", ", "},
       {"list_stored_matches", "l.%p IS s.%s", " AND "},
       {"list_dirty_matches", "d.%p IS l.%p", " AND "},
       {"claimed_stored_matches", "s.%s IS m.%p", " AND "},
