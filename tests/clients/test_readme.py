@@ -19,7 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
-from almanac import BUILD, ROOT, directory, equal, tool
+from almanac import BUILD, ROOT, directory, equal, shell, tool
 from readme import examples, matches, readmes, stray_code
 from test_node import installed
 
@@ -238,6 +238,21 @@ def test_commands_and_options_are_in_the_tools_page():
         assert f"`{command}" in reference, command
         for option in re.findall(r"^  (--[\w-]+)", tool("help", command)[0], re.M):
             assert f"`{option}" in reference, f"{command} {option}"
+
+
+def test_objects_are_in_the_tools_page():
+    """Every kind of object that the tool leaves in a database, with T and S for the numbers of tracks and summaries."""
+    path = os.path.join(directory(), "t.db")
+    shell(path, "CREATE TABLE r(id INTEGER PRIMARY KEY, ts INTEGER, k)", "INSERT INTO r(ts, k) VALUES (0, 1), (90000, 2), (180000, 3)")
+    select = "count(*) AS n FROM r GROUP BY 1"
+    tool("apply", path, "-", stdin=f"""
+        CREATE MATERIALIZED VIEW t AS SELECT time_bucket('1 day', ts, 'Europe/Berlin') AS b, k, count(*) AS n FROM r GROUP BY 1, 2;
+        CREATE MATERIALIZED VIEW k WITH (partition = k, index = n) AS SELECT k, {select};
+        CREATE MATERIALIZED VIEW w AS SELECT k, {select};""")
+    known = re.sub(r"_[TS](?=_|\b)", "_#", page("tool/README.md"))
+    for name in shell(path, "SELECT name FROM sqlite_master WHERE name LIKE 'almanac%'").split():
+        kind = re.sub(r"_\d+", "_#", name) if not re.search(r"_stored_\d+_\d+$", name) else "almanac_stored_#_1"
+        assert f"`{kind}`" in known, f"tool/README.md says nothing of {name}"
 
 
 def test_files_are_on_their_maps():
