@@ -26,6 +26,11 @@ SELECT s.name, s.kind, s.exact, strftime('%Y-%m-%dT%H:%M:%SZ', s.refreshed_at, '
   CASE s.id{stored_to} END, CASE s.id{dirty} END, s.stored_version, s.last_error
 FROM almanac_summary s ORDER BY s.name;
 
+-- @status_view_paused
+CREATE VIEW almanac_status(name, kind, exact, refreshed_at, stored_to, dirty, stored_version, last_error) AS
+SELECT s.name, s.kind, s.exact, strftime('%Y-%m-%dT%H:%M:%SZ', s.refreshed_at, 'unixepoch'), NULL, NULL, s.stored_version, s.last_error
+FROM almanac_summary s ORDER BY s.name;
+
 -- @stored_to
 (SELECT max({partition}) FROM {stored})
 

@@ -18,7 +18,7 @@
 (CAST(strftime('%s', {number_seconds x={x}}, 'unixepoch', 'start of month', '-'||(((strftime('%Y', {number_seconds x={x}}, 'unixepoch')*12+strftime('%m', {number_seconds x={x}}, 'unixepoch')-1-{offset})%{width}+{width})%{width})||' months') AS INTEGER)*{scale})
 
 -- @number_months_hi
-(CAST(strftime('%s', {p}/{scale}, 'unixepoch', '+{width} months') AS INTEGER)*{scale})
+coalesce(CAST(strftime('%s', {p}/{scale}, 'unixepoch', '+{width} months') AS INTEGER)*{scale}, 9e999)
 
 -- @number_bounds_start
 ({bound s={number_seconds x={x}}}*{scale})
@@ -143,7 +143,10 @@ strftime('{format}', (SELECT min(start) FROM {bounds}), 'unixepoch')
 strftime('{format}', (SELECT max(start) FROM {bounds}), 'unixepoch')
 
 -- @bounds_range
-SELECT CAST(min(s) AS INTEGER), CAST(max(s) AS INTEGER) FROM (SELECT {seconds_of_time} AS s FROM (SELECT min({time}) AS t FROM {source} WHERE {time}>={lowest} AND {time}<{above_times} UNION ALL SELECT max({time}) FROM {source} WHERE {time}<{above_times}))
+SELECT CAST(min(s) AS INTEGER), CAST(max(s) AS INTEGER) FROM (SELECT {seconds_of_time} AS s FROM (SELECT min({time}) AS t FROM {source} WHERE {time}>={lowest} AND {time}<{above_times} UNION ALL SELECT max({time}) FROM {source} WHERE {time}<{above_times}{changed_times}))
+
+-- @changed_times
+ UNION ALL SELECT min(lo) FROM {region} WHERE hi<>x'ff' UNION ALL SELECT max(lo) FROM {region} WHERE hi<>x'ff'
 
 -- @bounds_number_seconds
 {number_seconds x=t}

@@ -21,6 +21,7 @@ int verb_pause(struct engine *engine) {
   engine->echo = engine->settings->dry_run;
   if (catalog_load(engine, &catalog) && capture_disarm(engine)) {
     for (size_t i = 0; i < catalog.n; i++) live_view_drop(engine, catalog.summaries[i]);
+    catalog_status_paused(engine);
     engine_exec(engine, "UPDATE almanac_setting SET value=1 WHERE name='paused'");
   }
   return finish(engine);

@@ -33,9 +33,10 @@ int verb_status(struct engine *engine) {
   const char *(*cells)[COLUMNS] = 0;
   size_t n = 0, widths[COLUMNS];
   for (int i = 0; i < COLUMNS; i++) widths[i] = strlen(headings[i]);
-  sqlite3_stmt *rows = engine_prepare(engine, "SELECT name, kind, exact, coalesce(refreshed_at, 'never'), "
-                                              "coalesce(stored_to, ''), dirty, coalesce(last_error, '') "
-                                              "FROM almanac_status");
+  sqlite3_stmt *rows =
+      engine_prepare(engine, "SELECT name, kind, exact, coalesce(refreshed_at, 'never'), "
+                             "coalesce(stored_to, ''), coalesce(dirty, ''), coalesce(last_error, '') "
+                             "FROM almanac_status");
   while (engine_step(engine, rows)) {
     cells = engine_grow(engine, cells, n, sizeof *cells);
     if (!cells) break;

@@ -1,11 +1,38 @@
 #include "ext/function/function.h"
 
-/* Creates the temporary view of one summary anew; an SQLite error code. */
-static int make_view(sqlite3 *db, const char *name, const char *sql) {
-  char *drop = sqlite3_mprintf("DROP VIEW IF EXISTS temp.\"%w\"", name);
-  int rc = drop ? sqlite3_exec(db, drop, 0, 0, 0) : SQLITE_NOMEM;
-  sqlite3_free(drop);
-  return rc == SQLITE_OK ? sqlite3_exec(db, sql, 0, 0, 0) : rc;
+/* Drops the views of an earlier call: their summaries may have changed or be gone. */
+static int drop_views(sqlite3 *db) {
+  sqlite3_stmt *views = 0;
+  int rc = sqlite3_prepare_v2(
+      db,
+      "SELECT group_concat('DROP VIEW temp.\"' || replace(name, '\"', '\"\"') || '\"', ';') "
+      "FROM temp.sqlite_master WHERE type='view' AND sql LIKE '%almanac_result(%'",
+      -1, &views, 0);
+  char *drops = 0;
+  if (rc == SQLITE_OK && (rc = sqlite3_step(views)) == SQLITE_ROW)
+    drops = sqlite3_mprintf("%s",
+                            sqlite3_column_text(views, 0) ? (const char *)sqlite3_column_text(views, 0) : "");
+  sqlite3_finalize(views);
+  if (rc != SQLITE_ROW) return rc;
+  rc = drops ? sqlite3_exec(db, drops, 0, 0, 0) : SQLITE_NOMEM;
+  sqlite3_free(drops);
+  return rc;
+}
+
+/* Creates the temporary view of every summary that needs one; *made gets their number. */
+static int make_views(sqlite3 *db, sqlite3_int64 *made) {
+  sqlite3_stmt *summaries = 0;
+  *made = 0;
+  if (sqlite3_table_column_metadata(db, "main", "almanac_summary", "live_sql", 0, 0, 0, 0, 0) != SQLITE_OK)
+    return SQLITE_OK;
+  int rc = sqlite3_prepare_v2(db, "SELECT live_sql FROM main.almanac_summary WHERE live_sql IS NOT NULL", -1,
+                              &summaries, 0);
+  while (rc == SQLITE_OK && (rc = sqlite3_step(summaries)) == SQLITE_ROW) {
+    rc = sqlite3_exec(db, (const char *)sqlite3_column_text(summaries, 0), 0, 0, 0);
+    ++*made;
+  }
+  sqlite3_finalize(summaries);
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 /*
@@ -26,24 +53,13 @@ void almanac_live_call(sqlite3_context *context, int n, sqlite3_value **values) 
   (void)n;
   (void)values;
   sqlite3 *db = sqlite3_context_db_handle(context);
-  sqlite3_stmt *summaries = 0;
-  if (sqlite3_table_column_metadata(db, "main", "almanac_summary", "live_sql", 0, 0, 0, 0, 0) != SQLITE_OK) {
-    sqlite3_result_int(context, 0);
-    return;
-  }
-  int rc = sqlite3_prepare_v2(
-      db, "SELECT name, live_sql FROM main.almanac_summary WHERE live_sql IS NOT NULL", -1, &summaries, 0);
   sqlite3_int64 made = 0;
-  while (rc == SQLITE_OK && (rc = sqlite3_step(summaries)) == SQLITE_ROW) {
-    rc = make_view(db, (const char *)sqlite3_column_text(summaries, 0),
-                   (const char *)sqlite3_column_text(summaries, 1));
-    made++;
-  }
+  int rc = drop_views(db);
+  if (rc == SQLITE_OK) rc = make_views(db, &made);
   if (rc == SQLITE_NOMEM)
     sqlite3_result_error_nomem(context);
-  else if (rc != SQLITE_DONE)
+  else if (rc != SQLITE_OK)
     function_error(context, "almanac_live: %s", sqlite3_errmsg(db));
   else
     sqlite3_result_int64(context, made);
-  sqlite3_finalize(summaries);
 }

@@ -42,8 +42,10 @@ static bool add(struct engine *engine, const struct summary *s, sqlite3_stmt *in
 /* The range that the rows and the coming years need. */
 static bool needed(struct engine *engine, const struct summary *s, int64_t *from_s, int64_t *to_s) {
   *from_s = *to_s = (int64_t)time(0);
-  sqlite3_stmt *range =
-      engine_prepare(engine, sql_text(engine, "bounds_range", summary_variables(engine, s)));
+  const struct sql_variable *v = summary_variables(engine, s);
+  /* Changes of rows that are gone since have a place in time, too. */
+  v = sql_literal(engine, v, "changed_times", s->track ? sql_text(engine, "changed_times", v) : "");
+  sqlite3_stmt *range = engine_prepare(engine, sql_text(engine, "bounds_range", v));
   if (engine_step(engine, range) && sqlite3_column_type(range, 0) != SQLITE_NULL) {
     int64_t oldest = sqlite3_column_int64(range, 0), newest = sqlite3_column_int64(range, 1);
     if (oldest < *from_s) *from_s = oldest;

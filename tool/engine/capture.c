@@ -132,17 +132,23 @@ static char *of_list(struct engine *engine, const struct catalog *catalog, const
   return engine_finish(engine, out);
 }
 
-/* The rows that a new row would evict: `q.a=NEW.a COLLATE ... AND ...`, compared as the unique index does. */
-static char *conflict(struct engine *engine, const struct source_unique *unique) {
+/* The rows that a new row would evict: `q.a=NEW.a COLLATE ... AND ...`, compared as the unique index does.
+   Before an UPDATE generated columns are left out: that looks at more rows than needed. */
+static char *conflict(struct engine *engine, const struct source *source, const struct source_unique *unique,
+                      bool update) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
-  for (size_t i = 0; i < unique->n_columns; i++)
-    sqlite3_str_appendf(out, "%sq.\"%w\"=NEW.\"%w\" COLLATE \"%w\"", i ? " AND " : "", unique->columns[i],
-                        unique->columns[i], unique->collations[i]);
+  for (size_t i = 0; i < unique->n_columns; i++) {
+    const struct source_column *column = source_find(source, unique->columns[i]);
+    if (update && column && column->generated) continue;
+    sqlite3_str_appendf(out, "%sq.\"%w\"=NEW.\"%w\" COLLATE \"%w\"", sqlite3_str_length(out) ? " AND " : "",
+                        unique->columns[i], unique->columns[i], unique->collations[i]);
+  }
   return engine_finish(engine, out);
 }
 
 /* Does an UPDATE change a column of the constraint? Bytes decide, for a collation may see no difference. */
 static char *moves(struct engine *engine, const struct source_unique *unique) {
+  if (unique->has_generated) return "1";
   sqlite3_str *out = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < unique->n_columns; i++)
     sqlite3_str_appendf(out, "%sNEW.\"%w\" IS NOT OLD.\"%w\" COLLATE BINARY", i ? " OR " : "",
@@ -169,31 +175,45 @@ static const char *const *suffixes(const struct summary *s) {
   return !s ? table : is_known_before(s) ? merged : separate;
 }
 
-/* The triggers that look at new rows, and those that look at the rows that REPLACE is about to delete without
-   firing DELETE triggers: for each unique constraint, the rows in the way are marked before they go. */
-static bool create_guarded(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
-  sqlite3_str *insert_guards = sqlite3_str_new(engine->db), *update_guards = sqlite3_str_new(engine->db);
-  sqlite3_str *marks = sqlite3_str_new(engine->db), *of = sqlite3_str_new(engine->db);
-  const char *mark = s->kind == KIND_TIME ? "conflict_mark_time" : "conflict_mark_key";
+/* The guards against REPLACE, which deletes the rows in its way without firing DELETE triggers: for each
+   unique constraint, those rows are marked before they go. */
+static const struct sql_variable *guards(struct engine *engine, const struct summary *s,
+                                         const struct sql_variable *v, bool update) {
+  sqlite3_str *conditions = sqlite3_str_new(engine->db), *marks = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < s->source->n_uniques; i++) {
     const struct source_unique *unique = &s->source->uniques[i];
-    const struct sql_variable *each = sql_literal(engine, v, "conflict", conflict(engine, unique));
-    char *exists = sql_text(engine, "conflict_exists", each);
-    sqlite3_str_appendf(insert_guards, "%s%s", i ? " OR " : "", exists);
-    sqlite3_str_appendf(update_guards, "%s(%s) AND %s", i ? " OR " : "", moves(engine, unique), exists);
-    sqlite3_str_appendf(marks, "%s%s", i ? "\n" : "", sql_text(engine, mark, each));
-    for (size_t k = 0; k < unique->n_columns; k++)
-      sqlite3_str_appendf(of, "%s\"%w\"", sqlite3_str_length(of) ? ", " : " OF ", unique->columns[k]);
+    const struct sql_variable *each =
+        sql_literal(engine, v, "conflict", conflict(engine, s->source, unique, update));
+    if (i > 0) sqlite3_str_appendall(conditions, " OR ");
+    if (update) sqlite3_str_appendf(conditions, "(%s) AND ", moves(engine, unique));
+    sqlite3_str_appendall(conditions, sql_text(engine, "conflict_exists", each));
+    sqlite3_str_appendf(
+        marks, "%s%s", i ? "\n" : "",
+        sql_text(engine, s->kind == KIND_TIME ? "conflict_mark_time" : "conflict_mark_key", each));
   }
-  if (!s->source->without_rowid)
-    sqlite3_str_appendf(of, "%srowid, _rowid_, oid", sqlite3_str_length(of) ? ", " : " OF ");
   v = sql_literal(engine, v, "marks", engine_finish(engine, marks));
-  char *columns = engine_finish(engine, of);
-  const struct sql_variable *inserts = sql_literal(engine, v, "guards", engine_finish(engine, insert_guards));
-  const struct sql_variable *updates = sql_literal(engine, v, "guards", engine_finish(engine, update_guards));
-  updates = sql_literal(engine, updates, "of", s->source->has_generated ? "" : columns);
-  return sql_run(engine, is_known_before(s) ? "trigger_insert" : "trigger_insert_after", inserts) &&
-         sql_run(engine, "trigger_before_update", updates);
+  return sql_literal(engine, v, "guards", engine_finish(engine, conditions));
+}
+
+/* The columns of all unique constraints: ` OF a, rowid, ...`. */
+static char *unique_columns(struct engine *engine, const struct source *source) {
+  if (source->has_generated) return "";
+  sqlite3_str *of = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < source->n_uniques; i++)
+    for (size_t k = 0; k < source->uniques[i].n_columns; k++)
+      sqlite3_str_appendf(of, "%s\"%w\"", sqlite3_str_length(of) ? ", " : " OF ",
+                          source->uniques[i].columns[k]);
+  if (!source->without_rowid)
+    sqlite3_str_appendf(of, "%srowid, _rowid_, oid", sqlite3_str_length(of) ? ", " : " OF ");
+  return engine_finish(engine, of);
+}
+
+/* The triggers that look at the rows in the way as well as at the new ones. */
+static bool create_guarded(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  const struct sql_variable *update = sql_literal(engine, v, "of", unique_columns(engine, s->source));
+  return sql_run(engine, is_known_before(s) ? "trigger_insert" : "trigger_insert_after",
+                 guards(engine, s, v, false)) &&
+         sql_run(engine, "trigger_before_update", guards(engine, s, update, true));
 }
 
 /* The names of the source's unique indexes, as SQL literals. */

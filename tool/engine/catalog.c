@@ -165,3 +165,8 @@ bool catalog_status_view(struct engine *engine, const struct catalog *catalog) {
   v = sql_literal(engine, v, "dirty", engine_finish(engine, dirty));
   return engine_exec(engine, "DROP VIEW IF EXISTS almanac_status") && sql_run(engine, "status_view", v);
 }
+
+bool catalog_status_paused(struct engine *engine) {
+  return engine_exec(engine, "DROP VIEW IF EXISTS almanac_status") &&
+         sql_run(engine, "status_view_paused", 0);
+}

@@ -37,7 +37,8 @@ bool catalog_set_error(struct engine *engine, const struct summary *summary, con
 
 bool catalog_is_paused(struct engine *engine);
 
-/* Makes the view almanac_status anew. */
+/* Makes the view almanac_status anew; while paused it names no table but the catalog's. */
 bool catalog_status_view(struct engine *engine, const struct catalog *catalog);
+bool catalog_status_paused(struct engine *engine);
 
 #endif

@@ -27,6 +27,12 @@ static bool is_initial(sqlite3_value *tail) {
   return sqlite3_value_double(tail) < -1e300;
 }
 
+/* What can't be derived now can't be handed its changes one by one: all of it is dirty. */
+static bool unfill_broken(struct engine *engine, const struct summary *s) {
+  return sql_run(engine, "unfill",
+                 sql_literal(engine, 0, "id", engine_printf(engine, "%lld", (long long)s->id)));
+}
+
 /* The tail goes from `old` to `new`: what was stored above the old one may have lost rows, and what lies
    between the two is no longer found by walking. */
 static bool move_tail(struct engine *engine, const struct catalog *catalog, const struct summary *any,
@@ -34,8 +40,10 @@ static bool move_tail(struct engine *engine, const struct catalog *catalog, cons
   bool initial = is_initial(old);
   for (size_t i = 0; i < catalog->n; i++) {
     struct summary *s = catalog->summaries[i];
-    if (s->track != any->track || s->broken) continue;
-    if (initial) {
+    if (s->track != any->track) continue;
+    if (s->broken) {
+      unfill_broken(engine, s);
+    } else if (initial) {
       if (!claim_unfill(engine, s)) return false;
     } else if (!run_bound(engine, sql_text(engine, "tail_dirty_stored", summary_variables(engine, s)), old,
                           0))
@@ -82,6 +90,7 @@ static bool fan_out(struct engine *engine, const struct catalog *catalog, const 
     return engine_ok(engine);
   for (size_t i = 0; i < catalog->n; i++) {
     const struct summary *s = catalog->summaries[i];
+    if (s->track == any->track && s->broken) unfill_broken(engine, s);
     if (s->track == any->track && !s->broken &&
         !sql_run(engine, time ? "fan_time" : "fan_key", summary_variables(engine, s)))
       return false;
@@ -89,19 +98,31 @@ static bool fan_out(struct engine *engine, const struct catalog *catalog, const 
   return sql_run(engine, time ? "region_clear_time" : "region_clear", v);
 }
 
+static const struct sql_variable *table_region(struct engine *engine, int64_t track) {
+  return sql_literal(engine, 0, "region", engine_printf(engine, "almanac_region_%lld", (long long)track));
+}
+
+static bool table_changed(struct engine *engine, int64_t track) {
+  return engine_int(engine, sql_text(engine, "region_any", table_region(engine, track))) != 0;
+}
+
 /* A table of which any change counts: all its summaries are dirty throughout. */
 static bool fan_tables(struct engine *engine, const struct catalog *catalog) {
-  sqlite3_stmt *tracks = engine_prepare(engine, "SELECT id, source FROM almanac_track WHERE kind='whole'");
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
+    struct summary *s = catalog->summaries[i];
+    bool changed = false;
+    sqlite3_stmt *tracks =
+        engine_prepare(engine, engine_printf(engine, "SELECT track FROM almanac_depends WHERE summary=%lld",
+                                             (long long)s->id));
+    while (engine_step(engine, tracks)) changed |= table_changed(engine, sqlite3_column_int64(tracks, 0));
+    engine_finalize(engine, tracks);
+    if (changed && s->broken) unfill_broken(engine, s);
+    if (changed && !s->broken) claim_unfill(engine, s);
+  }
+  sqlite3_stmt *tracks = engine_prepare(engine, "SELECT id FROM almanac_track WHERE kind='whole'");
   while (engine_step(engine, tracks)) {
-    const struct sql_variable *v =
-        sql_literal(engine, 0, "region",
-                    engine_printf(engine, "almanac_region_%lld", (long long)sqlite3_column_int64(tracks, 0)));
-    const char *table = engine_column(engine, tracks, 1);
-    if (engine_int(engine, sql_text(engine, "region_any", v)) == 0) continue;
-    for (size_t i = 0; i < catalog->n; i++)
-      for (size_t k = 0; !catalog->summaries[i]->broken && k < catalog->summaries[i]->n_tables; k++)
-        if (strcmp(catalog->summaries[i]->tables[k], table) == 0) claim_unfill(engine, catalog->summaries[i]);
-    sql_run(engine, "region_clear", v);
+    int64_t track = sqlite3_column_int64(tracks, 0);
+    if (table_changed(engine, track)) sql_run(engine, "region_clear", table_region(engine, track));
   }
   engine_finalize(engine, tracks);
   return engine_ok(engine);

@@ -95,6 +95,13 @@ static void read_uniques(struct engine *engine, struct source *source) {
         unique->has_expression = true;
     }
     engine_finalize(engine, columns);
+    size_t n_generated = 0;
+    for (size_t i = 0; i < unique->n_columns; i++) {
+      const struct source_column *column = source_find(source, unique->columns[i]);
+      n_generated += column && column->generated;
+    }
+    unique->has_generated = n_generated > 0;
+    unique->has_expression |= n_generated == unique->n_columns;
   }
   engine_finalize(engine, indexes);
   if (source->without_rowid) return;

@@ -18,6 +18,7 @@ struct source_unique {
   char **collations; /* the index's own, which may differ from the columns' */
   size_t n_columns;
   bool has_expression; /* then `columns` doesn't tell it */
+  bool has_generated;  /* a BEFORE UPDATE trigger doesn't know their new values */
 };
 
 struct source {
