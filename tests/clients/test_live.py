@@ -74,7 +74,11 @@ def test_calls_are_counted_and_may_be_repeated():
     tool("apply", path, "-", stdin=DEFINITIONS.replace("lttb(id, v, 3)", "lttb(id, v, 5)"))
     equal(db.execute("SELECT almanac_live()").fetchone(), (3,))
     equal(rows(db, "SELECT * FROM lines"), rows(db, QUERIES["lines"].replace("v, 3", "v, 5")))
-    equal(connect(path, extension=False).execute("SELECT count(*) FROM temp.sqlite_master").fetchone(), (0,))
+    plain = "CREATE MATERIALIZED VIEW lines AS SELECT time_bucket('1 day', ts) AS day, max(v) AS line FROM r GROUP BY 1; DROP MATERIALIZED VIEW falls;"
+    tool("apply", path, "-", stdin=plain)
+    equal(db.execute("SELECT almanac_live()").fetchone(), (1,))
+    equal(db.execute("SELECT name FROM temp.sqlite_master").fetchall(), [("grids",)])
+    equal(rows(db, "SELECT * FROM lines"), rows(db, "SELECT time_bucket('1 day', ts), max(v) FROM r GROUP BY 1"))
 
 
 def test_nothing_is_written_to_the_file():
