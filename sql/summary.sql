@@ -19,7 +19,7 @@ CREATE TABLE {stored}({stored_definitions});
 (SELECT state FROM almanac_summary WHERE id={id})
 
 -- @view_ok
-CREATE VIEW {ok_view}(ok) AS SELECT {condition};
+CREATE VIEW {ok_view}(ok) AS SELECT coalesce({condition}, 0);
 
 -- @ok
 (SELECT ok FROM {ok_view})
@@ -109,6 +109,11 @@ UNION ALL SELECT {computed_columns} FROM (SELECT 1 AS almanac_one WHERE NOT ({ok
 ) SELECT * FROM almanac_result);
 
 -- A definition that calls the extension's functions: its rows as of the last refresh.
+
+-- @view_query
+CREATE {temp}VIEW {name}({result_names}) AS SELECT {computed_columns} FROM (WITH almanac_result({result_names}) AS (
+{select}
+) SELECT * FROM almanac_result);
 
 -- @view_stored
 CREATE {temp}VIEW {name}({result_names}) AS SELECT {stored_columns} FROM {stored}{of_generation_};

@@ -71,20 +71,44 @@ static bool check_names(struct engine *engine, const struct catalog *catalog) {
   return true;
 }
 
+/* What a refresh would do: --dry-run. */
+static bool print_plan(struct engine *engine, const struct summary *s) {
+  char *dirty = engine_string(
+      engine, engine_printf(engine, "SELECT coalesce(dirty, 0) FROM almanac_status WHERE name=%Q", s->name));
+  printf("-- %s: %s\n", s->name,
+         s->state == 0 ? "all of it" : engine_printf(engine, "%s to recompute", dirty ? dirty : "0"));
+  return engine_ok(engine);
+}
+
+/* The summaries that were asked for, in the order of declaration: a refresh may declare one anew. */
+static char **asked_names(struct engine *engine, const struct catalog *catalog, size_t *n) {
+  char **names = engine_alloc(engine, (catalog->n + 1) * sizeof *names);
+  *n = 0;
+  for (size_t i = 0; names && i < catalog->n; i++)
+    if (is_asked(engine->settings, catalog->summaries[i])) names[(*n)++] = catalog->summaries[i]->name;
+  return names;
+}
+
+static bool load(struct engine *engine, struct catalog *catalog) {
+  if (!catalog_require(engine)) return false;
+  if (catalog_is_paused(engine))
+    return engine_fail(engine, CODE_FAILED, "%s is paused; run almanac resume first",
+                       engine->settings->database);
+  return catalog_load(engine, catalog) && check_names(engine, catalog);
+}
+
 static int run_once(struct engine *engine) {
   struct catalog catalog;
-  int n = 0, failed = 0;
-  if (!catalog_require(engine)) return engine->code;
-  if (catalog_is_paused(engine)) {
-    engine_fail(engine, CODE_FAILED, "%s is paused; run almanac resume first", engine->settings->database);
-    return engine->code;
-  }
-  if (!catalog_load(engine, &catalog) || !check_names(engine, &catalog)) return engine->code;
-  if (!refresher_settle(engine, &catalog)) return engine->code;
-  for (size_t i = 0; i < catalog.n && !engine_stopping(engine) && engine_ok(engine); i++) {
-    struct summary *summary = catalog.summaries[i];
-    if (!is_asked(engine->settings, summary)) continue;
-    n++;
+  size_t n = 0, failed = 0;
+  if (!load(engine, &catalog)) return engine->code;
+  if (!engine->settings->dry_run && !refresher_settle(engine, &catalog)) return engine->code;
+  char **names = asked_names(engine, &catalog, &n);
+  for (size_t i = 0; i < n && !engine_stopping(engine) && engine_ok(engine); i++) {
+    struct summary *summary = catalog_find(&catalog, names[i]);
+    if (engine->settings->dry_run) {
+      print_plan(engine, summary);
+      continue;
+    }
     if (engine->settings->full && !summary->broken && !forget(engine, summary)) break;
     failed += !refresh_one(engine, &catalog, summary);
   }

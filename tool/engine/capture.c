@@ -85,7 +85,7 @@ static bool refine_unit(struct engine *engine, struct catalog *catalog, struct s
 bool capture_join(struct engine *engine, struct catalog *catalog, struct summary *s) {
   for (size_t i = 0; i < s->n_tables; i++)
     if (!join_table(engine, s, s->tables[i])) return false;
-  if (s->kind == KIND_WHOLE) return true;
+  if (s->kind == KIND_WHOLE || (s->kind == KIND_TIME && s->shape.is_guess)) return engine_ok(engine);
   char *expression = track_expression(engine, s);
   const char *kind = summary_kind_name(s->kind);
   s->track = find_track(engine, s->source->name, kind, expression);
@@ -323,6 +323,10 @@ static bool disarm_track(struct engine *engine, const struct catalog *catalog, i
 }
 
 bool capture_arm(struct engine *engine, struct catalog *catalog) {
+  /* What the triggers may have missed so far. */
+  for (size_t i = 0; i < catalog->n; i++)
+    if (catalog->summaries[i]->state != 0 && !capture_holds(engine, catalog->summaries[i]))
+      claim_unfill(engine, catalog->summaries[i]);
   return for_tracks(engine, catalog, arm_track);
 }
 
@@ -361,7 +365,7 @@ char *capture_intact(struct engine *engine, const struct summary *s, const struc
 }
 
 bool capture_holds(struct engine *engine, const struct summary *s) {
-  if (s->broken) return true;
+  if (s->broken || (s->kind != KIND_WHOLE && !s->track)) return true;
   return engine_int(engine, engine_printf(engine, "SELECT coalesce(%s, 0)",
                                           capture_intact(engine, s, summary_variables(engine, s)))) != 0;
 }

@@ -148,7 +148,7 @@ bool catalog_status_view(struct engine *engine, const struct catalog *catalog) {
   sqlite3_str *stored_to = sqlite3_str_new(engine->db), *dirty = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < catalog->n; i++) {
     const struct summary *s = catalog->summaries[i];
-    if (s->broken) continue;
+    if (s->broken || (s->kind == KIND_TIME && !s->track)) continue;
     const struct sql_variable *v = summary_variables(engine, s);
     const char *section = s->kind == KIND_TIME  ? "dirty_time"
                           : s->kind == KIND_KEY ? "dirty_key"

@@ -107,6 +107,7 @@ bool time_shape_detect(struct engine *engine, const struct source *source, const
   }
   if (!has_text || !detect_text(engine, source, column, shape)) {
     shape_of_type(declared->type, shape);
+    shape->is_guess = !has_text;
     if (has_text) shape->is_text = true, shape->is_date = false;
   }
   return engine_ok(engine);

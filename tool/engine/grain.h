@@ -10,6 +10,7 @@
 
 /* What the column's values look like. All times of a track share it; rows that don't are `irregular`. */
 struct time_shape {
+  bool is_guess; /* the table is empty: by the column's declared type */
   bool is_text;
   bool is_real;   /* numbers: shown as REAL, as the column's values are */
   bool is_date;   /* text: YYYY-MM-DD only */

@@ -38,8 +38,15 @@ static bool check(struct engine *engine, const struct summary *s) {
   return engine_ok(engine);
 }
 
+/* A summary of an empty table: its query, or nothing stored yet. */
+static bool create_waiting(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  if (!s->live) return sql_run(engine, "view_stored", sql_literal(engine, v, "of_generation_", ""));
+  return sql_run(engine, "view_query", sql_literal(engine, v, "select", s->select_live)) && check(engine, s);
+}
+
 bool live_view_create(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v = summary_variables(engine, s);
+  if (s->kind == KIND_TIME && !s->track) return create_waiting(engine, s, v);
   const struct sql_variable *ok = sql_literal(engine, v, "condition", condition(engine, s, v));
   if (!sql_run(engine, "view_ok", ok)) return false;
   if (s->kind == KIND_TIME && !(sql_run(engine, "view_tail", v) && sql_run(engine, "view_due", v)))

@@ -2,6 +2,7 @@
 #include "tool/engine/bounds.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
+#include "tool/engine/declare.h"
 #include "tool/engine/repair.h"
 
 enum {
@@ -13,7 +14,8 @@ enum {
 bool refresher_settle(struct engine *engine, struct catalog *catalog) {
   if (!engine_begin(engine)) return false;
   for (size_t i = 0; i < catalog->n; i++)
-    if (!catalog->summaries[i]->broken) bounds_cover(engine, catalog->summaries[i]);
+    if (!catalog->summaries[i]->broken && catalog->summaries[i]->track)
+      bounds_cover(engine, catalog->summaries[i]);
   if (repair_capture(engine, catalog) && repair_shapes(engine, catalog)) claim_settle(engine, catalog);
   return engine_commit(engine);
 }
@@ -27,14 +29,21 @@ static int64_t read_state(struct engine *engine, const struct summary *s) {
       engine, engine_printf(engine, "SELECT state FROM almanac_summary WHERE id=%lld", (long long)s->id));
 }
 
+/* A definition turned out not to be the sum of its partitions: declared anew, it becomes whole, or an error
+   where the partition was asked for. */
+static bool disprove(struct engine *engine, struct catalog *catalog, struct summary *s) {
+  return engine_begin(engine) && declare_drop(engine, catalog, s) &&
+         repair_declare_again(engine, catalog, s->name, s->definition) && declare_arm(engine, catalog) &&
+         engine_commit(engine);
+}
+
 /* Until a definition is proven, any change makes all of it dirty, and it is computed in one piece. */
-static bool prove(struct engine *engine, struct summary *s) {
+static bool prove(struct engine *engine, struct catalog *catalog, struct summary *s, bool *disproved) {
   int partitions = 0;
   char *disproof = 0;
   if (!compute_prove(engine, s, &partitions, &disproof)) return false;
-  if (disproof)
-    return engine_fail(engine, CODE_FAILED, "%s; its reads run the full query. Declare it anew with apply",
-                       disproof);
+  *disproved = disproof != 0;
+  if (disproof) return disprove(engine, catalog, s);
   if (partitions >= 3) {
     s->proven = true;
     return engine_exec(
@@ -55,7 +64,10 @@ static int64_t next_batch(const struct engine *engine, int64_t n, double publish
 
 static bool run_partitions(struct engine *engine, struct catalog *catalog, struct summary *s,
                            struct refresh_report *report) {
-  if (!s->proven && !prove(engine, s)) return false;
+  bool disproved = false;
+  if (!s->track) return engine_ok(engine); /* its table is empty */
+  if (!s->proven && !prove(engine, catalog, s, &disproved)) return false;
+  if (disproved) return refresher_run(engine, catalog, catalog_find(catalog, s->name), report);
   if (read_state(engine, s) == 0 && !claim_list(engine, s)) return false;
   if (!is_dirty(engine, s)) return engine_ok(engine);
   struct computation c;

@@ -33,7 +33,7 @@ static bool has_other_shape(struct engine *engine, const struct summary *s) {
   return engine_int(engine, sql_text(engine, "irregular_rows", v)) == 0;
 }
 
-static bool declare_again(struct engine *engine, struct catalog *catalog, const char *name,
+bool repair_declare_again(struct engine *engine, struct catalog *catalog, const char *name,
                           const char *definition) {
   struct definitions definitions = {0};
   struct summary *created;
@@ -48,11 +48,13 @@ static bool rebuild_track(struct engine *engine, struct catalog *catalog, int64_
   struct summary **doomed = engine_alloc(engine, (catalog->n + 1) * sizeof *doomed);
   size_t n = 0;
   for (size_t i = 0; doomed && i < catalog->n; i++)
-    if (catalog->summaries[i]->track == track) doomed[n++] = catalog->summaries[i];
+    if (catalog->summaries[i]->kind == KIND_TIME && catalog->summaries[i]->track == track &&
+        !catalog->summaries[i]->shape.is_guess)
+      doomed[n++] = catalog->summaries[i];
   for (size_t i = 0; i < n && engine_ok(engine); i++) declare_drop(engine, catalog, doomed[i]);
   declare_arm(engine, catalog);
   for (size_t i = 0; i < n && engine_ok(engine); i++)
-    declare_again(engine, catalog, doomed[i]->name, doomed[i]->definition);
+    repair_declare_again(engine, catalog, doomed[i]->name, doomed[i]->definition);
   return declare_arm(engine, catalog);
 }
 
@@ -67,7 +69,10 @@ static bool list_again(struct engine *engine, struct catalog *catalog, int64_t t
 bool repair_shapes(struct engine *engine, struct catalog *catalog) {
   for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
     const struct summary *s = catalog->summaries[i];
-    if (s->broken || s->kind != KIND_TIME || !is_suspect(engine, s)) continue;
+    if (s->broken || s->kind != KIND_TIME) continue;
+    if (!s->track && !s->shape.is_guess)
+      return rebuild_track(engine, catalog, 0) && repair_shapes(engine, catalog);
+    if (!s->track || !is_suspect(engine, s)) continue;
     /* A rebuilt catalog is looked through from its start. */
     if (!has_other_shape(engine, s))
       list_again(engine, catalog, s->track);

@@ -92,15 +92,20 @@ static bool whole(struct engine *engine, struct summary *summary, const char *re
   return engine_ok(engine);
 }
 
+/* Is the SELECT over the tables themselves plain SQL? Calls of time_bucket with a zone have no plain form
+ * there. */
+static bool is_plain(struct engine *engine, const struct summary *s) {
+  struct shadow_reads reads;
+  int offset;
+  sqlite3_finalize(shadow_prepare(engine, s->select_live, &reads, &offset));
+  return !reads.calls_extension && !reads.calls_bucket;
+}
+
 bool summary_become_whole(struct engine *engine, struct summary *s, const char *reason) {
   s->tables = add_name(engine, s->tables, &s->n_tables, s->source->name);
   s->track = 0;
   for (size_t i = 0; i < s->n_columns; i++) s->columns[i].partition = -1;
-  /* Other calls of time_bucket than the partition's may have no plain form. */
-  struct shadow_reads reads;
-  int offset;
-  sqlite3_finalize(shadow_prepare(engine, s->select_live, &reads, &offset));
-  s->live = !reads.calls_extension && !reads.calls_bucket;
+  s->live = is_plain(engine, s);
   return whole(engine, s, engine_printf(engine, "%s", reason));
 }
 
@@ -122,6 +127,17 @@ static char *single_name(struct engine *engine, const char *text) {
   sqlite3_free(value);
   tokens_free(&list);
   return name;
+}
+
+/* A summary of a summary. */
+static bool refuse_chain(struct engine *engine, char *const *objects, size_t n) {
+  for (size_t i = 0; i < n && source_object(engine, "almanac_summary", 0) == OBJECT_TABLE; i++)
+    if (engine_int(engine,
+                   engine_printf(engine, "SELECT count(*) FROM almanac_summary WHERE name=%Q COLLATE NOCASE",
+                                 objects[i])))
+      return engine_fail(engine, CODE_FAILED, "%s is a summary itself; summarize the table that it reads",
+                         objects[i]);
+  return engine_ok(engine);
 }
 
 /* The one table that is partitioned: as WITH (source = ...) says, or the only one that has the column. */
@@ -518,10 +534,15 @@ static bool derive(struct engine *engine, struct deriving *d, int *offset) {
   if (place > 0) *offset = place;
   bool named = statement && read_names(engine, d, statement);
   sqlite3_finalize(statement);
-  if (!named || !derive_partition(engine, d)) return false;
+  size_t n;
+  char **objects = direct_objects(engine, &d->reads, &n);
+  if (!named || !refuse_chain(engine, objects, n) || !derive_partition(engine, d)) return false;
   if (s->kind != KIND_WHOLE && !find_source_columns(engine, d)) return false;
   if (!rewrite(engine, d)) return false;
-  return s->kind == KIND_WHOLE ? check_whole(engine, d) : check_part(engine, d);
+  if (s->kind == KIND_WHOLE) return check_whole(engine, d);
+  if (!check_part(engine, d)) return false;
+  if (s->kind == KIND_TIME && s->shape.is_guess) s->live = is_plain(engine, s);
+  return engine_ok(engine);
 }
 
 bool summary_derive(struct engine *engine, const struct definitions *definitions,
