@@ -18,7 +18,7 @@ SELECT EXISTS(SELECT 1 FROM {region})
 SELECT lo FROM {region} WHERE hi=x'ff'
 
 -- @tail_dirty_stored
-INSERT INTO {dirty}(p1) SELECT DISTINCT {partition} FROM {stored} WHERE {partition}>=(SELECT coalesce({start x=t}, t) FROM (SELECT ?1 AS t)) ON CONFLICT DO UPDATE SET token=NULL
+INSERT INTO {dirty}(p1) SELECT DISTINCT {partition} FROM {stored} WHERE {partition}>=(SELECT coalesce({start x=t}, t) FROM (SELECT ?1 AS t)) ON CONFLICT(p1) DO UPDATE SET token=NULL
 
 -- @tail_move
 UPDATE {region} SET lo=?2 WHERE hi=x'ff'
@@ -33,7 +33,7 @@ INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (WITH RECURSIVE walk(b) AS (
 -- its token cleared: what they computed is from before this change.
 
 -- @fan_time
-INSERT INTO {dirty}(p1) SELECT DISTINCT {start x=lo} FROM {region} WHERE hi<>x'ff' ON CONFLICT DO UPDATE SET token=NULL
+INSERT INTO {dirty}(p1) SELECT DISTINCT {start x=lo} FROM {region} WHERE hi<>x'ff' ON CONFLICT(p1) DO UPDATE SET token=NULL
 
 -- @fan_key
 UPDATE {dirty} AS d SET token=NULL WHERE EXISTS(SELECT 1 FROM {region} r WHERE {region_dirty_matches});
@@ -102,7 +102,7 @@ INSERT INTO {list} SELECT DISTINCT {q_keys} FROM main.{source} q
 INSERT INTO {list} SELECT DISTINCT {partitions} FROM main.{stored} s WHERE NOT EXISTS(SELECT 1 FROM {list} l WHERE {list_stored_matches})
 
 -- @list_publish_time
-INSERT INTO {dirty}(p1) SELECT p1 FROM {list} WHERE rowid BETWEEN ?1 AND ?2 ON CONFLICT DO UPDATE SET token=NULL
+INSERT INTO {dirty}(p1) SELECT p1 FROM {list} WHERE rowid BETWEEN ?1 AND ?2 ON CONFLICT(p1) DO UPDATE SET token=NULL
 
 -- @list_publish_key
 INSERT INTO {dirty}({dirty_columns}) SELECT {dirty_columns} FROM {list} l WHERE rowid BETWEEN ?1 AND ?2 AND NOT EXISTS(SELECT 1 FROM {dirty} d WHERE {list_dirty_matches})

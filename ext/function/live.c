@@ -19,8 +19,9 @@ static int drop_views(sqlite3 *db) {
   return rc;
 }
 
-/* Creates the temporary view of every summary that needs one; *made gets their number. */
-static int make_views(sqlite3 *db, sqlite3_int64 *made) {
+/* Creates the temporary view of every summary that needs one; *made gets their number, *error what went
+ * wrong. */
+static int make_views(sqlite3 *db, sqlite3_int64 *made, char **error) {
   sqlite3_stmt *summaries = 0;
   *made = 0;
   if (sqlite3_table_column_metadata(db, "main", "almanac_summary", "live_sql", 0, 0, 0, 0, 0) != SQLITE_OK)
@@ -28,9 +29,11 @@ static int make_views(sqlite3 *db, sqlite3_int64 *made) {
   int rc = sqlite3_prepare_v2(db, "SELECT live_sql FROM main.almanac_summary WHERE live_sql IS NOT NULL", -1,
                               &summaries, 0);
   while (rc == SQLITE_OK && (rc = sqlite3_step(summaries)) == SQLITE_ROW) {
-    rc = sqlite3_exec(db, (const char *)sqlite3_column_text(summaries, 0), 0, 0, 0);
+    rc = sqlite3_exec(db, (const char *)sqlite3_column_text(summaries, 0), 0, 0, error);
     ++*made;
   }
+  /* Finalizing would put its own success in place of the message. */
+  if (rc != SQLITE_DONE && !*error) *error = sqlite3_mprintf("%s", sqlite3_errmsg(db));
   sqlite3_finalize(summaries);
   return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
@@ -54,12 +57,17 @@ void almanac_live_call(sqlite3_context *context, int n, sqlite3_value **values) 
   (void)values;
   sqlite3 *db = sqlite3_context_db_handle(context);
   sqlite3_int64 made = 0;
+  char *error = 0;
   int rc = drop_views(db);
-  if (rc == SQLITE_OK) rc = make_views(db, &made);
+  if (rc != SQLITE_OK)
+    error = sqlite3_mprintf("%s", sqlite3_errmsg(db));
+  else
+    rc = make_views(db, &made, &error);
   if (rc == SQLITE_NOMEM)
     sqlite3_result_error_nomem(context);
   else if (rc != SQLITE_OK)
-    function_error(context, "almanac_live: %s", sqlite3_errmsg(db));
+    function_error(context, "almanac_live: %s", error);
   else
     sqlite3_result_int64(context, made);
+  sqlite3_free(error);
 }

@@ -152,7 +152,7 @@ def test_mistakes_in_definitions():
     for text, expected in [
         ("-- comment\nCREATE MATERIALIZED VIEW a AS\n  SELECT count(*) FROM readings GROUP BY , 1;", "{file}:3:42: a: near \",\": syntax error"),
         ("CREATE TABLE x(a);\nCREATE MATERIALIZED VIEW a AS SELCT 1;", "{file}:2:31: expected SELECT, WITH or VALUES, found SELCT"),
-        ("CREATE TABLE x(a);\nSELCT 1;", "{file}:2:1: SQL: near \"SELCT\": syntax error"),
+        ("CREATE TABLE x(a);\nSELCT 1;", "{file}:2:1: near \"SELCT\": syntax error"),
         ("CREATE MATERIALIZED VIEW a AS SELECT * FROM nowhere;", "no such table: nowhere"),
         ("CREATE MATERIALIZED VIEW a AS SELECT colour FROM readings;", "no such column: colour"),
         ("CREATE TABLE x(a); BEGIN;", "{file}:1:20: BEGIN is refused: apply runs the file as one transaction"),

@@ -319,7 +319,9 @@ static bool arm_track(struct engine *engine, const struct catalog *catalog, int6
 static bool disarm_track(struct engine *engine, const struct catalog *catalog, int64_t track,
                          const char *source, const char *kind) {
   (void)catalog, (void)source, (void)kind;
-  return drop_triggers(engine, track);
+  return drop_triggers(engine, track) &&
+         engine_exec(engine,
+                     engine_printf(engine, "DROP VIEW IF EXISTS almanac_mark_%lld", (long long)track));
 }
 
 bool capture_arm(struct engine *engine, struct catalog *catalog) {
