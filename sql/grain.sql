@@ -65,7 +65,7 @@ CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETW
  ||'{fraction}'||CASE WHEN ltrim(substr({x}, 17), '0123456789:. ')<>'' THEN 'Z' ELSE '' END END)
 
 -- @any_start
-(CASE WHEN typeof({x}) IN ('integer', 'real') THEN {number_start x={x}}
+(CASE WHEN typeof({x})='integer' THEN {number_start x={x}} WHEN typeof({x})='real' THEN CAST({number_start x={x}} AS REAL)
  WHEN typeof({x})='text' AND {x} GLOB '[0-9][0-9][0-9][0-9]-*' THEN strftime({any_format x={x}}, {any_bucket x={x}}, 'unixepoch') END)
 
 -- @any_fixed_bucket
@@ -78,23 +78,24 @@ CAST(strftime('%s', {any_seconds x={x}}, 'unixepoch', 'start of month', '-'||(((
 {bound s={any_seconds x={x}}}
 
 -- @regular_date
-coalesce({x}=date({x}), 0)
+coalesce({x}=date({x}, '+0 day'), 0)
 
 -- The patterns hold the punctuation, date() the digits: it moves what overflows (February 31, 24:00) to another day,
--- as it may a fraction just below midnight, which is why it gets a second look.
+-- as it may a fraction just below midnight, which is why it gets a second look. (Without a modifier older versions give
+-- back what they read.)
 
 -- @regular_text
 coalesce(({x} GLOB '{pattern}{suffix}' OR {x} GLOB '{pattern}.[0-9]*{suffix}' AND {x} NOT GLOB '{pattern}.*[^0-9]*{suffix}')
- AND (instr({x}, date({x}))=1 OR instr({x}, date(substr({x}, 1, 19)))=1), 0)
+ AND (instr({x}, date({x}, '+0 day'))=1 OR instr({x}, date(substr({x}, 1, 19), '+0 day'))=1), 0)
 
 -- Runs on every insert, so it is short: all of a trigger's constants are set up each time. {usual} has as many digits
 -- of a second as most rows, too few for an offset in their place. What is unusual may be regular all the same.
 
 -- @usual_text
-{x} GLOB '{pattern}{usual}{suffix}' AND instr({x}, date({x}))=1
+{x} GLOB '{pattern}{usual}{suffix}' AND instr({x}, date({x}, '+0 day'))=1
 
 -- @usual_date
-{x}=date({x})
+{x}=date({x}, '+0 day')
 
 -- @pattern_t
 ????-??-??T??:??:??
@@ -114,7 +115,7 @@ coalesce(({x} GLOB '{pattern}{suffix}' OR {x} GLOB '{pattern}.[0-9]*{suffix}' AN
 {start x={x}}
 
 -- @number_call
-(SELECT CASE WHEN typeof(almanac_time) IN ('integer', 'real') THEN {number_start} END FROM (SELECT {time} AS almanac_time))
+(SELECT CASE typeof(almanac_time) WHEN 'integer' THEN {number_start} WHEN 'real' THEN CAST({number_start} AS REAL) END FROM (SELECT {time} AS almanac_time))
 
 -- @any_call
 (SELECT {any_start x=almanac_time} FROM (SELECT {time} AS almanac_time))

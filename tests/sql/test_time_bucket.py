@@ -421,6 +421,8 @@ def test_text_shapes(r):
             i = r.randrange(len(text) + 1)
             text[i:i + r.randrange(2)] = r.choice("0123456789-: T+Z.")
         text = "".join(text)
+        if re.search(r"24:(?!00)|24:00:(?!00)", text):
+            continue  # older versions of SQLite read 24:30, newer ones only 24:00
         # Midnight and the hour tell wrong seconds apart from wrong hours; the reader is the same.
         check_text(text, by_sqlite(text), "1 second", 1)
     equal(one("time_bucket('1 day', '2024-02-31')"), "2024-03-02")

@@ -174,7 +174,7 @@ static char *comparable(struct engine *engine, const struct summary *s) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < s->n_columns; i++)
     sqlite3_str_appendf(
-        out, "%sCASE typeof(\"%w\") WHEN 'real' THEN printf('%%.9g', \"%w\") ELSE quote(\"%w\") END AS c%d",
+        out, "%sCASE typeof(\"%w\") WHEN 'real' THEN printf('%%.12g', \"%w\") ELSE quote(\"%w\") END AS c%d",
         i ? ", " : "", s->columns[i].name, s->columns[i].name, s->columns[i].name, (int)i);
   return engine_finish(engine, out);
 }
@@ -214,6 +214,11 @@ bool compute_prove(struct engine *engine, const struct summary *s, int *partitio
   struct computation c;
   *partitions = 0;
   *disproof = 0;
+  /* One snapshot for all of it; apply has its transaction open already. */
+  bool alone = sqlite3_get_autocommit(engine->db) != 0;
+  if (alone && !engine_exec(engine, "BEGIN")) return false;
   if (compute_open(engine, s, claim_token(), &c)) prove(engine, &c, partitions, disproof);
-  return compute_close(engine, &c);
+  compute_close(engine, &c);
+  if (alone && !engine_commit(engine)) engine_rollback(engine);
+  return engine_ok(engine);
 }

@@ -502,6 +502,11 @@ static bool check_part(struct engine *engine, struct deriving *d) {
   sqlite3_finalize(statement);
   int code;
   char *error = engine_recover(engine, &code);
+  if (error && strstr(error, " values for ")) {
+    /* The part has a column more than the table. */
+    sqlite3_free(error);
+    error = sqlite3_mprintf("write the columns out instead of *");
+  }
   sql_run(engine, "check_drop", v);
   if (error || code) {
     sqlite3_free(engine_recover(engine, 0));
