@@ -124,12 +124,8 @@ int verb_apply(struct engine *engine) {
   }
   int code = CODE_DONE;
   engine->echo = settings->dry_run;
-  bool good = in_transaction(engine, &catalog, files, settings->n_operands);
-  engine->echo = false;
-  if (good && !settings->dry_run)
-    engine_commit(engine);
-  else
-    engine_rollback(engine);
+  in_transaction(engine, &catalog, files, settings->n_operands);
+  engine_end(engine);
   if (engine_ok(engine) && !settings->dry_run)
     code = refresh_asked(engine, &catalog, files, settings->n_operands);
   for (int i = 0; files && i < settings->n_operands; i++) definitions_free(&files[i]);

@@ -23,10 +23,6 @@ int verb_drop(struct engine *engine) {
   if (catalog_load(engine, &catalog) && drop_named(engine, &catalog) && declare_arm(engine, &catalog) &&
       catalog.n == 0)
     declare_remove_catalog(engine);
-  engine->echo = false;
-  if (engine_ok(engine) && !engine->settings->dry_run)
-    engine_commit(engine);
-  else
-    engine_rollback(engine);
+  engine_end(engine);
   return engine->code;
 }

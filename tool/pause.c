@@ -6,15 +6,6 @@
 #include "tool/talk.h"
 #include "tool/verb.h"
 
-static int finish(struct engine *engine) {
-  engine->echo = false;
-  if (engine_ok(engine) && !engine->settings->dry_run)
-    engine_commit(engine);
-  else
-    engine_rollback(engine);
-  return engine->code;
-}
-
 int verb_pause(struct engine *engine) {
   struct catalog catalog;
   if (!catalog_require(engine) || !engine_begin(engine)) return engine->code;
@@ -24,7 +15,8 @@ int verb_pause(struct engine *engine) {
     catalog_status_paused(engine);
     engine_exec(engine, "UPDATE almanac_setting SET value=1 WHERE name='paused'");
   }
-  return finish(engine);
+  engine_end(engine);
+  return engine->code;
 }
 
 int verb_resume(struct engine *engine) {
@@ -41,5 +33,6 @@ int verb_resume(struct engine *engine) {
     engine_exec(engine, "UPDATE almanac_setting SET value=0 WHERE name='paused'");
     declare_arm(engine, &catalog);
   }
-  return finish(engine);
+  engine_end(engine);
+  return engine->code;
 }

@@ -6,28 +6,84 @@
 #include "tool/verb.h"
 #include <stdio.h>
 
-static void print_partition(struct engine *engine, const struct summary *s) {
-  if (s->kind == KIND_TIME)
-    printf("partition: the bucket of %s.%s (%s)\n", s->source->name, s->time,
-           time_shape_text(engine, &s->shape));
-  else if (s->kind == KIND_KEY)
-    printf("partition: %s of %s\n", sql_text(engine, "keys_alone", summary_variables(engine, s)),
-           s->source->name);
-  else
-    printf("whole: %s\n", s->whole_reason ? s->whole_reason : "it is not the sum of its partitions");
-  for (size_t i = 0; i < s->n_tables; i++) printf("any change in %s makes all of it dirty\n", s->tables[i]);
-  if (s->kind != KIND_WHOLE && !s->proven)
-    printf("not proven yet: with three partitions it is tried whether the result is their sum; until then "
-           "any change reads all rows\n");
+/* What there is to say; lists are lines of text. */
+struct plan {
+  const struct summary *summary;
+  const char *partition; /* what its rows belong to */
+  char *tables;          /* of which any change makes all of it dirty */
+  const char *to_do;
+  char *finding; /* the plan that finds a partition's rows, "" for a whole summary */
+  char *reading; /* the plan of reading its name */
+  char *advice;  /* an index that is missing, or NULL */
+};
+
+static const char *partition(struct engine *engine, const struct summary *s) {
+  if (s->kind == KIND_WHOLE)
+    return engine_printf(engine, "none, whole: %s",
+                         s->whole_reason ? s->whole_reason : "it is not the sum of its partitions");
+  const char *source = s->source->name;
+  if (s->kind == KIND_KEY)
+    return engine_printf(engine, "%s of %s", sql_text(engine, "keys_alone", summary_variables(engine, s)),
+                         source);
+  if (!s->track)
+    return engine_printf(engine, "the bucket of %s.%s, once there are times in it", source, s->time);
+  return engine_printf(engine, "the bucket of %s.%s (times like %s)", source, s->time,
+                       time_shape_example(engine, &s->shape));
 }
 
-static void print_work(struct engine *engine, const struct summary *s) {
-  int64_t dirty =
-      engine_int(engine, engine_printf(engine, "SELECT dirty FROM almanac_status WHERE name=%Q", s->name));
-  if (s->state == 0)
-    printf("to do: all of it\n");
-  else
-    printf("to do: %lld %s\n", (long long)dirty, dirty == 1 ? "partition" : "partitions");
+static const char *to_do(struct engine *engine, const struct summary *s) {
+  char *dirty = engine_string(
+      engine, engine_printf(engine, "SELECT coalesce(dirty, 0) FROM almanac_status WHERE name=%Q", s->name));
+  if (s->kind != KIND_WHOLE && s->track && !s->proven)
+    return "not proven yet: with three partitions it is tried whether the result is their sum; until then "
+           "any change reads all rows";
+  return s->state == 0 ? "all of it" : engine_printf(engine, "%s to recompute", dirty ? dirty : "0");
+}
+
+static char *reading(struct engine *engine, const struct summary *s) {
+  sqlite3_str *lines = sqlite3_str_new(engine->db);
+  sqlite3_stmt *steps =
+      engine_prepare(engine, engine_printf(engine, "EXPLAIN QUERY PLAN SELECT * FROM \"%w\"", s->name));
+  while (engine_step(engine, steps)) sqlite3_str_appendf(lines, "%s\n", sqlite3_column_text(steps, 3));
+  engine_finalize(engine, steps);
+  return engine_finish(engine, lines);
+}
+
+static struct plan make_plan(struct engine *engine, const struct summary *s) {
+  bool searches;
+  sqlite3_str *tables = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_tables; i++) sqlite3_str_appendf(tables, "%s%s", i ? ", " : "", s->tables[i]);
+  bool finds = s->kind != KIND_WHOLE && s->track;
+  return (struct plan){
+      .summary = s,
+      .partition = partition(engine, s),
+      .tables = engine_finish(engine, tables),
+      .to_do = to_do(engine, s),
+      .finding = finds ? compute_plan(engine, s, &searches) : "",
+      .reading = reading(engine, s),
+      .advice = finds ? index_advice(engine, s) : 0,
+  };
+}
+
+/* The plan of reading the name is long: each arm of the view and what it asks before it counts. */
+static void print_text(const struct plan *plan, bool verbose) {
+  printf("%s\npartition: %s\n", plan->summary->name, plan->partition);
+  if (*plan->tables) printf("any change makes all of it dirty: %s\n", plan->tables);
+  printf("to do: %s\n", plan->to_do);
+  if (*plan->finding) printf("rows of a partition:\n%s", plan->finding);
+  if (plan->advice) printf("advice: %s\n", plan->advice);
+  if (verbose) printf("reading %s:\n%s", plan->summary->name, plan->reading);
+}
+
+static void print_json(struct engine *engine, const struct plan *plan) {
+  printf("%s\n",
+         engine_string(engine, engine_printf(engine,
+                                             "SELECT json_object('name', %Q, 'kind', %Q, 'partition', %Q, "
+                                             "'tables', %Q, 'to_do', %Q, 'finding', %Q, "
+                                             "'reading', %Q, 'advice', %Q)",
+                                             plan->summary->name, summary_kind_name(plan->summary->kind),
+                                             plan->partition, plan->tables, plan->to_do, plan->finding,
+                                             plan->reading, plan->advice)));
 }
 
 int verb_plan(struct engine *engine) {
@@ -40,19 +96,11 @@ int verb_plan(struct engine *engine) {
                 engine->settings->database);
   if (s && s->broken) engine_fail(engine, CODE_FAILED, "%s", s->broken);
   if (!engine_ok(engine)) return engine->code;
-  printf("%s\n", s->name);
-  print_partition(engine, s);
-  print_work(engine, s);
-  if (s->kind != KIND_WHOLE) {
-    bool searches;
-    printf("rows of a partition:\n%s", compute_plan(engine, s, &searches));
-    char *advice = index_advice(engine, s);
-    if (advice) printf("advice: %s\n", advice);
-  }
-  sqlite3_stmt *steps =
-      engine_prepare(engine, engine_printf(engine, "EXPLAIN QUERY PLAN SELECT * FROM \"%w\"", s->name));
-  printf("reading %s:\n", s->name);
-  while (engine_step(engine, steps)) printf("%s\n", (const char *)sqlite3_column_text(steps, 3));
-  engine_finalize(engine, steps);
+  struct plan plan = make_plan(engine, s);
+  if (!engine_ok(engine)) return engine->code;
+  if (engine->settings->json)
+    print_json(engine, &plan);
+  else
+    print_text(&plan, engine->settings->verbose);
   return engine->code;
 }

@@ -175,6 +175,12 @@ void engine_rollback(struct engine *engine) {
   if (engine->db && !sqlite3_get_autocommit(engine->db)) sqlite3_exec(engine->db, "ROLLBACK", 0, 0, 0);
 }
 
+void engine_end(struct engine *engine) {
+  engine->echo = false;
+  if (engine_ok(engine) && !engine->settings->dry_run) engine_commit(engine);
+  engine_rollback(engine);
+}
+
 /* -------------------------------------------------------------------------------------------- stopping */
 
 static volatile sig_atomic_t stop_signal; /* the one global that may change: a signal handler has no other */

@@ -125,6 +125,9 @@ bool engine_begin(struct engine *engine);
 bool engine_commit(struct engine *engine);
 void engine_rollback(struct engine *engine);
 
+/* Ends a command's write transaction: commits, unless something failed or it is a dry run. */
+void engine_end(struct engine *engine);
+
 /* Seconds on a clock that only moves forward. */
 double engine_clock_s(void);
 

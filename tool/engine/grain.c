@@ -17,6 +17,14 @@ char *time_shape_text(struct engine *engine, const struct time_shape *shape) {
                        shape->suffix);
 }
 
+const char *time_shape_example(struct engine *engine, const struct time_shape *shape) {
+  if (!shape->is_text) return shape->is_real ? "1714550400.0" : "1714550400";
+  if (shape->is_date) return "2024-05-01";
+  int digits = shape->fraction > 0 ? shape->fraction + 1 : 0;
+  return engine_printf(engine, "2024-05-01%c08:00:00%.*s%s", shape->separator, digits, ".000000",
+                       shape->suffix);
+}
+
 struct time_shape time_shape_from_text(const char *text) {
   struct time_shape shape = {.separator = ' '};
   if (strncmp(text, "text,", 5) != 0) {

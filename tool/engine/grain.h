@@ -36,6 +36,9 @@ struct grain {
 char *time_shape_text(struct engine *engine, const struct time_shape *shape);
 struct time_shape time_shape_from_text(const char *text);
 
+/* A time of this shape, to show to users. */
+const char *time_shape_example(struct engine *engine, const struct time_shape *shape);
+
 /* Looks at the column's rows; an empty table is judged by the declared type. Fails where numbers and text
  * mix. */
 bool time_shape_detect(struct engine *engine, const struct source *source, const char *column,
