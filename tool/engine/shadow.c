@@ -163,6 +163,7 @@ bool shadow_read(struct engine *engine, const char *select, struct shadow *shado
     if (token_is(token, "(")) depth++;
     if (token_is(token, ")")) depth--;
     if (depth == 0 && token_is(token, "limit")) shadow->has_limit = true;
+    if (token_is(token, "natural") || token_is(token, "using")) shadow->joins_by_name = true;
     if (!token_is(token, "time_bucket") || i + 1 >= shadow->tokens.n || !token_is(token + 1, "(")) continue;
     struct bucket_call call;
     bool found;

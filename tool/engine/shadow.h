@@ -26,7 +26,8 @@ struct shadow {
   struct token_list tokens;
   struct bucket_call *calls;
   size_t n_calls;
-  bool has_limit; /* a LIMIT outside parentheses */
+  bool has_limit;     /* a LIMIT outside parentheses */
+  bool joins_by_name; /* NATURAL or USING: reads columns of which the authorizer isn't told */
 };
 
 /* What a statement reads and calls, by SQLite's authorizer. */

@@ -192,11 +192,13 @@ static bool find_source(struct engine *engine, struct deriving *d, const char *c
 /* ------------------------------------------------------------------------------------------------ partition
  */
 
-/* Columns of the source that the SELECT reads directly, in the source's order. */
+/* Columns of the source that the SELECT reads directly, in the source's order; a join by name is one by all
+   that the tables share, so that the part has all of them. */
 static bool find_source_columns(struct engine *engine, struct deriving *d) {
   struct summary *s = d->summary;
   for (size_t c = 0; c < s->source->n_columns; c++) {
-    bool used = s->time && sqlite3_stricmp(s->time, s->source->columns[c].name) == 0;
+    bool used =
+        d->shadow.joins_by_name || (s->time && sqlite3_stricmp(s->time, s->source->columns[c].name) == 0);
     for (size_t i = 0; i < d->reads.n && !used; i++)
       used = sqlite3_stricmp(d->reads.reads[i].table, s->source->name) == 0 &&
              sqlite3_stricmp(d->reads.reads[i].column, s->source->columns[c].name) == 0;
