@@ -75,6 +75,15 @@ SELECT irregular FROM almanac_track WHERE id={track}
 SELECT NOT EXISTS(SELECT 1 FROM {source} WHERE {time}<'') AND EXISTS(SELECT 1 FROM {source} WHERE {time}>='' AND {time}<x'')
 
 -- @irregular_rows
+SELECT EXISTS(SELECT 1 FROM main.{source} WHERE {time} IS NOT NULL AND NOT {clocked x={time}} AND NOT {regular x={time}})
+ OR EXISTS(SELECT 1 FROM (WITH RECURSIVE day(d) AS (
+  SELECT substr(min({time}), 1, 10) FROM main.{source} WHERE {time}>={lowest} AND {time}<{above_times}
+  UNION ALL SELECT (SELECT substr(min({time}), 1, 10) FROM main.{source} WHERE {time}>=day.d||char(1114111) AND {time}<{above_times}) FROM day WHERE day.d IS NOT NULL)
+ SELECT d FROM day WHERE d IS NOT NULL) WHERE d IS NOT date(d, '+0 day'))
+
+-- Without an index each of those days would be a scan of its own.
+
+-- @irregular_rows_scan
 SELECT EXISTS(SELECT 1 FROM main.{source} WHERE {time} IS NOT NULL AND NOT {regular x={time}})
 
 -- @irregular_example

@@ -44,12 +44,13 @@ NOT EXISTS(SELECT 1 FROM {region})
 -- @view_tail
 CREATE VIEW {tail_view}(start, lo) AS SELECT p, {lo p=p} FROM (SELECT coalesce({start x=lo}, lo) AS p FROM {region} WHERE hi=x'ff');
 
--- Partitions whose stored rows don't count: dirty ones, and by skip-scan those that have rows in the tail.
+-- Partitions whose stored rows don't count: dirty ones, and by skip-scan those that have rows in the tail. Only where
+-- all times are regular does each step of the scan lead on.
 
 -- @view_due
 CREATE VIEW {due_view}(p) AS
-SELECT {start x=lo} AS p FROM {region} WHERE hi<>x'ff' AND {ok}
-UNION SELECT p1 FROM {dirty} WHERE {ok}
+SELECT {start x=lo} AS p FROM {region} WHERE hi<>x'ff'
+UNION SELECT p1 FROM {dirty}
 UNION SELECT b FROM (WITH RECURSIVE walk(b) AS (
   SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>=(SELECT lo FROM {tail_view}) AND {time}<{above_times})) WHERE {ok}
   UNION ALL SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>={hi p=walk.b} AND {time}<{above_times})) FROM walk WHERE walk.b IS NOT NULL)
@@ -67,7 +68,7 @@ SELECT * FROM (WITH {source}({scope_names}) AS (SELECT {part_names} FROM {part})
 
 -- @changed_time
 SELECT CAST(d.p AS {partition_cast}), {source_columns} FROM {due_view} d
- CROSS JOIN {source} q ON likelihood(q.{time}>={lo p=d.p}, 0.000001) AND likelihood(q.{time}<{hi p=d.p}, 0.000001)
+ CROSS JOIN {source} q ON likelihood(q.{time}>={lo p=d.p}, 0.000001) AND likelihood(q.{time}<{hi p=d.p}, 0.000001) AND {ok}
 
 -- What has no place on the time axis (other types, NULL), and everything when the stored rows can't be trusted.
 
@@ -91,8 +92,8 @@ UNION ALL SELECT {computed_columns} FROM {scope body={other_time}};
 -- CROSS JOIN with a row that may not be there, because a plain WHERE would read all rows to test it on each.
 
 -- @changed_key
-SELECT {source_columns} FROM (SELECT {region_columns} FROM {region} WHERE {ok} UNION SELECT {dirty_columns} FROM {dirty} WHERE {ok}) d
- CROSS JOIN {source} q ON {changed_matches row=q}
+SELECT {source_columns} FROM (SELECT {region_columns} FROM {region} UNION SELECT {dirty_columns} FROM {dirty}) d
+ CROSS JOIN {source} q ON {changed_matches row=q} AND {ok}
 UNION ALL SELECT {source_columns} FROM (SELECT 1 AS almanac_one WHERE NOT {ok}) CROSS JOIN {source} q
 
 -- @view_key

@@ -157,7 +157,8 @@ static bool collect(struct engine *engine, const struct summary *s, const struct
   char *time = s->time;
   bool walks = source_has_index(engine, s->source, &time, 1);
   if (!sql_run(engine, "list_create", v) || !engine_exec(engine, "BEGIN")) return false;
-  if (s->shape.is_text && engine_int(engine, sql_text(engine, "irregular_rows", v)) != 0) {
+  if (s->shape.is_text &&
+      engine_int(engine, sql_text(engine, walks ? "irregular_rows" : "irregular_rows_scan", v)) != 0) {
     char *example = engine_string(engine, sql_text(engine, "irregular_example", v));
     engine_commit(engine);
     sql_run(engine, "mark_irregular", v);

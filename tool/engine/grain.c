@@ -217,6 +217,10 @@ static const struct sql_variable *text_variables(struct engine *engine, const st
                   sql_text(engine, shape->separator == 'T' ? "pattern_t" : "pattern_blank", 0));
   char usual[] = ".??????";
   if (shape->fraction > 0) usual[shape->fraction] = 0;
+  sqlite3_str *digits = sqlite3_str_new(engine->db);
+  for (int i = 0; i < shape->fraction; i++) sqlite3_str_appendall(digits, i ? "[0-9]" : ".[0-9]");
+  v = sql_literal(engine, v, "usual_digits", engine_finish(engine, digits));
+  v = sql_literal(engine, v, "separator", shape->separator == 'T' ? "T" : " ");
   v = sql_literal(engine, v, "usual", shape->fraction > 0 ? engine_printf(engine, "%s[0-9]", usual) : "");
   return sql_literal(engine, v, "suffix", shape->suffix);
 }
@@ -278,6 +282,7 @@ const struct sql_variable *shape_variables(struct engine *engine, const struct s
     v = text_variables(engine, v, shape);
     v = sql_template(engine, v, "regular", shape->is_date ? "{regular_date x={x}}" : "{regular_text x={x}}");
     v = sql_template(engine, v, "usual_row", shape->is_date ? "{usual_date x={x}}" : "{usual_text x={x}}");
+    v = sql_template(engine, v, "clocked", shape->is_date ? "{clocked_date x={x}}" : "{clocked_text x={x}}");
     v = sql_template(engine, v, "suspect", "{suspect_text x={x}}");
     v = sql_template(engine, v, "uncovered", "{uncovered_text x={x}}");
     v = sql_literal(engine, v, "above_times", "x''");

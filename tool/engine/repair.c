@@ -30,7 +30,7 @@ static bool has_other_shape(struct engine *engine, const struct summary *s) {
   if (strcmp(time_shape_text(engine, &now), time_shape_text(engine, &s->shape)) == 0) return false;
   /* Another shape of some rows only would be no better. */
   const struct sql_variable *v = shape_variables(engine, summary_variables(engine, s), &now);
-  return engine_int(engine, sql_text(engine, "irregular_rows", v)) == 0;
+  return engine_int(engine, sql_text(engine, "irregular_rows_scan", v)) == 0;
 }
 
 bool repair_declare_again(struct engine *engine, struct catalog *catalog, const char *name,
