@@ -5,7 +5,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 from almanac import TOOL
@@ -66,29 +65,28 @@ def heading(title):
     print(f"\n**{title}**\n\n| work | time | beside | its time | ratio | goal | |\n| --- | --- | --- | --- | --- | --- | --- |", flush=True)
 
 
+# Runs a command and writes its seconds and its peak memory: a process of its own, for the peak of a forked child
+# starts at its parent's.
+WATCHED = """
+import resource, subprocess, sys, time
+started = time.perf_counter()
+status = subprocess.run(sys.argv[2:]).returncode
+seconds = time.perf_counter() - started
+with open(sys.argv[1], "w") as file:
+    file.write(f"{seconds} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024}")
+sys.exit(status)
+"""
+
+
 def tool(*arguments, stdin=None):
     """Runs the tool: (seconds, peak memory in bytes, stdout)."""
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err, tempfile.TemporaryFile("w+") as given:
-        given.write(stdin or "")
-        given.seek(0)
-        started = time.perf_counter()
-        process = subprocess.Popen([TOOL, *arguments], stdin=given, stdout=out, stderr=err)
-        watchdog = threading.Timer(TOOL_S_MAX, process.kill)
-        watchdog.start()
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            watchdog.cancel()
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
-        if process.returncode:
-            raise RuntimeError(f"almanac {' '.join(arguments)} ended with {process.returncode}: {err.read().strip()[-500:]}")
-        return seconds, usage.ru_maxrss * 1024, out.read()
+    with tempfile.NamedTemporaryFile("r") as measured:
+        done = subprocess.run([sys.executable, "-S", "-c", WATCHED, measured.name, TOOL, *arguments], input=stdin or "",
+                              capture_output=True, text=True, timeout=TOOL_S_MAX)
+        if done.returncode:
+            raise RuntimeError(f"almanac {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+        seconds, peak = measured.read().split()
+        return float(seconds), int(peak), done.stdout
 
 
 def machine():

@@ -218,13 +218,9 @@ bool claim_list(struct engine *engine, struct summary *s) {
   return engine_ok(engine);
 }
 
-bool claim_take(struct engine *engine, const struct catalog *catalog, const struct summary *s, int64_t token,
-                int64_t n, int64_t *taken) {
+int64_t claim_mark(struct engine *engine, const struct summary *s, int64_t token, int64_t n) {
   const struct sql_variable *v = summary_variables(engine, s);
   v = sql_literal(engine, v, "dirty_row", s->kind == KIND_TIME ? "p1" : "rowid");
-  *taken = 0;
-  if (!engine_begin(engine)) return false;
-  if (!claim_settle(engine, catalog)) return false;
   sqlite3_stmt *claim = engine_prepare(engine, sql_text(engine, "claim", v));
   if (claim) {
     sqlite3_bind_int64(claim, 1, token);
@@ -232,6 +228,5 @@ bool claim_take(struct engine *engine, const struct catalog *catalog, const stru
   }
   engine_step(engine, claim);
   engine_finalize(engine, claim);
-  if (engine_ok(engine)) *taken = sqlite3_changes(engine->db);
-  return engine_commit(engine);
+  return engine_ok(engine) ? sqlite3_changes(engine->db) : 0;
 }

@@ -17,10 +17,10 @@ bool claim_unfill(struct engine *engine, struct summary *summary);
    rows count again but for those. */
 bool claim_list(struct engine *engine, struct summary *summary);
 
-/* In a transaction of its own: takes the newest `n` dirty partitions under `token`; *taken gets their number.
+/* Within a write transaction: takes the newest `n` dirty partitions under `token`; returns their number. What
+   changes from here on waits in the regions for the next run: beside a steady writer a refresh must end, too.
  */
-bool claim_take(struct engine *engine, const struct catalog *catalog, const struct summary *summary,
-                int64_t token, int64_t n, int64_t *taken);
+int64_t claim_mark(struct engine *engine, const struct summary *summary, int64_t token, int64_t n);
 
 int64_t claim_token(void);
 

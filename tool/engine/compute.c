@@ -117,7 +117,8 @@ bool compute_claimed(struct engine *engine, struct computation *c, int64_t *rows
 
 /* ----------------------------------------------------------------------------------------------- publish */
 
-bool compute_publish(struct engine *engine, struct computation *c, int64_t *published) {
+bool compute_publish(struct engine *engine, struct computation *c, int64_t next, int64_t *published,
+                     int64_t *taken) {
   const struct sql_variable *v = c->variables;
   int64_t before = engine_int(engine, sql_text(engine, "claimed_count", v));
   int64_t computed = engine_int(engine, sql_text(engine, "rows_count", v));
@@ -131,6 +132,7 @@ bool compute_publish(struct engine *engine, struct computation *c, int64_t *publ
                 "rows of the result belong to none of the partitions that they were computed from");
   run_bound(engine, "publish_clean", v, c->token, 0);
   sql_run(engine, "publish_version", v);
+  *taken = claim_mark(engine, c->summary, c->token, next);
   return engine_commit(engine);
 }
 

@@ -23,8 +23,10 @@ bool compute_close(struct engine *engine, struct computation *computation);
 /* Reads the partitions claimed under our token and computes their rows; *rows gets their number. */
 bool compute_claimed(struct engine *engine, struct computation *computation, int64_t *rows);
 
-/* Replaces the stored rows of the claimed partitions; *published gets the number of partitions. */
-bool compute_publish(struct engine *engine, struct computation *computation, int64_t *published);
+/* Replaces the stored rows of the claimed partitions; *published gets the number of partitions. The same
+   transaction claims the `next` ones, which saves one, and waiting for the disk; *taken gets their number. */
+bool compute_publish(struct engine *engine, struct computation *computation, int64_t next, int64_t *published,
+                     int64_t *taken);
 
 /* A whole summary: computes it all and publishes it as a new generation, in transactions of at most lock_ms.
  */
