@@ -89,10 +89,7 @@ static bool check_refreshes(struct engine *engine, const struct catalog *catalog
 static bool in_transaction(struct engine *engine, struct catalog *catalog, struct definitions *files,
                            int n_files) {
   if (!engine_begin(engine) || !catalog_create(engine)) return false;
-  if (catalog_is_paused(engine))
-    return engine_fail(engine, CODE_FAILED, "%s is paused; run almanac resume first",
-                       engine->settings->database);
-  if (!catalog_load(engine, catalog)) return false;
+  if (!catalog_require_running(engine) || !catalog_load(engine, catalog)) return false;
   for (int i = 0; i < n_files; i++)
     if (!run_file(engine, catalog, &files[i])) return false;
   for (int i = 0; i < n_files; i++)
@@ -107,8 +104,7 @@ static int refresh_asked(struct engine *engine, struct catalog *catalog, struct 
   for (int i = 0; i < n_files; i++)
     for (size_t k = 0; k < files[i].n && !engine_stopping(engine); k++) {
       const struct statement *statement = &files[i].statements[k];
-      if (statement->type == STATEMENT_REFRESH &&
-          !refresh_one(engine, catalog, catalog_find(catalog, statement->name)))
+      if (statement->type == STATEMENT_REFRESH && !refresh_one(engine, catalog, statement->name))
         code = CODE_SOME_FAILED;
     }
   return engine_interrupted() ? CODE_INTERRUPTED : code;

@@ -13,48 +13,58 @@ static void on_progress(void *context, int64_t done, int64_t total, int64_t rows
   progress_step(progress, done, rows);
 }
 
-static void print_result(struct engine *engine, const struct summary *summary,
-                         const struct refresh_report *report, double spent_s) {
-  if (engine->settings->json)
-    printf(
-        "%s\n",
-        engine_string(
-            engine,
-            engine_printf(engine,
-                          "SELECT json_object('name', %Q, 'partitions', %lld, 'rows', %lld, 'seconds', %.3f)",
-                          summary->name, (long long)report->partitions, (long long)report->rows, spent_s)));
-  else
-    talk_notice(engine->settings, "%s: %lld %s, %lld rows, %.2f s", summary->name,
-                (long long)report->partitions, report->partitions == 1 ? "partition" : "partitions",
-                (long long)report->rows, spent_s);
+static void print_result(struct engine *engine, const char *name, const struct refresh_report *report,
+                         double spent_s) {
+  long long partitions = report->partitions, rows = report->rows;
+  if (!engine->settings->json) {
+    talk_notice(engine->settings, "%s: %lld %s, %lld rows, %.2f s", name, partitions,
+                partitions == 1 ? "partition" : "partitions", rows, spent_s);
+    return;
+  }
+  char *json = engine_string(
+      engine, engine_printf(
+                  engine, "SELECT json_object('name', %Q, 'partitions', %lld, 'rows', %lld, 'seconds', %.3f)",
+                  name, partitions, rows, spent_s));
+  if (json) printf("%s\n", json);
 }
 
-bool refresh_one(struct engine *engine, struct catalog *catalog, struct summary *summary) {
-  struct progress progress;
-  struct refresh_report report = {.progress = on_progress, .context = &progress};
-  double started = engine_clock_s();
-  progress_start(&progress, engine->settings, summary->name, 0);
-  bool good = refresher_run(engine, catalog, summary, &report);
-  progress_end(&progress);
-  if (good) {
-    print_result(engine, summary, &report, engine_clock_s() - started);
-    return true;
-  }
+/* Marks everything of the summary as changed: --full. */
+static bool forget(struct engine *engine, struct summary *summary) {
+  return engine_begin(engine) && claim_unfill(engine, summary) && engine_commit(engine);
+}
+
+static bool fail_one(struct engine *engine, struct catalog *catalog, int64_t id, const char *name) {
   int code;
   char *error = engine_recover(engine, &code);
   engine_rollback(engine);
-  talk_warning(engine->settings, "%s: %s", summary->name, error ? error : "out of memory");
-  catalog_set_error(engine, summary, error ? error : "out of memory");
-  sqlite3_free(engine_recover(engine, 0));
+  catalog_distrust(catalog);
+  if (!engine_interrupted()) {
+    talk_warning(engine->settings, "%s: %s", name, error ? error : "out of memory");
+    catalog_set_error(engine, id, error ? error : "out of memory");
+    sqlite3_free(engine_recover(engine, 0));
+  }
   sqlite3_free(error);
   if (code == CODE_LOCKED)
     engine_fail(engine, CODE_LOCKED, "%s: the database stayed locked", engine->settings->database);
   return false;
 }
 
-/* Marks everything of the summary as changed: --full. */
-static bool forget(struct engine *engine, struct summary *summary) {
-  return engine_begin(engine) && claim_unfill(engine, summary) && engine_commit(engine);
+bool refresh_one(struct engine *engine, struct catalog *catalog, const char *name) {
+  struct progress progress;
+  struct refresh_report report = {.progress = on_progress, .context = &progress};
+  double started = engine_clock_s();
+  if (!catalog_is_current(engine, catalog) && !refresher_settle(engine, catalog)) return false;
+  struct summary *summary = catalog_find(catalog, name);
+  if (!summary) return engine_ok(engine);
+  if (engine->settings->full && !summary->broken && !forget(engine, summary)) return false;
+  int64_t id = summary->id;
+  name = summary->name; /* as it was declared */
+  progress_start(&progress, engine->settings, name, 0);
+  bool good = refresher_run(engine, catalog, summary, &report);
+  progress_end(&progress);
+  if (!good) return fail_one(engine, catalog, id, name);
+  print_result(engine, name, &report, engine_clock_s() - started);
+  return true;
 }
 
 static bool is_asked(const struct settings *settings, const struct summary *summary) {
@@ -90,11 +100,8 @@ static char **asked_names(struct engine *engine, const struct catalog *catalog, 
 }
 
 static bool load(struct engine *engine, struct catalog *catalog) {
-  if (!catalog_require(engine)) return false;
-  if (catalog_is_paused(engine))
-    return engine_fail(engine, CODE_FAILED, "%s is paused; run almanac resume first",
-                       engine->settings->database);
-  return catalog_load(engine, catalog) && check_names(engine, catalog);
+  return catalog_require(engine) && catalog_require_running(engine) && catalog_load(engine, catalog) &&
+         check_names(engine, catalog);
 }
 
 static int run_once(struct engine *engine) {
@@ -104,13 +111,10 @@ static int run_once(struct engine *engine) {
   if (!engine->settings->dry_run && !refresher_settle(engine, &catalog)) return engine->code;
   char **names = asked_names(engine, &catalog, &n);
   for (size_t i = 0; i < n && !engine_stopping(engine) && engine_ok(engine); i++) {
-    struct summary *summary = catalog_find(&catalog, names[i]);
-    if (engine->settings->dry_run) {
-      print_plan(engine, summary);
-      continue;
-    }
-    if (engine->settings->full && !summary->broken && !forget(engine, summary)) break;
-    failed += !refresh_one(engine, &catalog, summary);
+    if (engine->settings->dry_run)
+      print_plan(engine, catalog_find(&catalog, names[i]));
+    else
+      failed += !refresh_one(engine, &catalog, names[i]);
   }
   if (!engine_ok(engine)) return engine->code;
   if (failed) return failed == n && n == 1 ? CODE_FAILED : CODE_SOME_FAILED;

@@ -3,8 +3,8 @@
 #define ALMANAC_REFRESH_H
 #include "tool/engine/catalog.h"
 
-/* Refreshes it with its progress bar. A failure is kept in the catalog and said, and leaves the engine fit
-   for the next one; false then. */
-bool refresh_one(struct engine *engine, struct catalog *catalog, struct summary *summary);
+/* Refreshes the summary with its progress bar. A failure is kept in the catalog and said, and leaves the
+   engine fit for the next one; false then. One that another process has dropped meanwhile is passed over. */
+bool refresh_one(struct engine *engine, struct catalog *catalog, const char *name);
 
 #endif

@@ -29,6 +29,29 @@ bool catalog_is_paused(struct engine *engine) {
   return engine_int(engine, "SELECT value FROM almanac_setting WHERE name='paused'") != 0;
 }
 
+bool catalog_require_running(struct engine *engine) {
+  if (catalog_is_paused(engine))
+    engine_fail(engine, CODE_FAILED, "%s is paused; run almanac resume first", engine->settings->database);
+  return engine_ok(engine);
+}
+
+static int64_t schema_version(struct engine *engine) {
+  return engine_int(engine, "PRAGMA main.schema_version");
+}
+
+bool catalog_is_current(struct engine *engine, const struct catalog *catalog) {
+  return catalog->schema_version == schema_version(engine);
+}
+
+bool catalog_keep_version(struct engine *engine, struct catalog *catalog) {
+  catalog->schema_version = schema_version(engine);
+  return engine_ok(engine);
+}
+
+void catalog_distrust(struct catalog *catalog) {
+  catalog->schema_version = -1;
+}
+
 /* What the definition says on today's schema, under what the catalog knows. */
 static void derive(struct engine *engine, struct summary *s, const char *declared_kind, const char *shape) {
   struct summary known = *s;
@@ -61,6 +84,7 @@ static void derive(struct engine *engine, struct summary *s, const char *declare
 
 bool catalog_load(struct engine *engine, struct catalog *catalog) {
   memset(catalog, 0, sizeof *catalog);
+  catalog_keep_version(engine, catalog); /* first: a change while it is loaded shows */
   struct row {
     char *kind, *shape;
   } *facts = 0;
@@ -136,12 +160,11 @@ bool catalog_set_track(struct engine *engine, const struct summary *s) {
                                            (long long)s->track, (long long)s->id));
 }
 
-bool catalog_set_error(struct engine *engine, const struct summary *s, const char *error) {
-  char *value = error ? engine_printf(engine, "%Q", error) : "NULL";
+bool catalog_set_error(struct engine *engine, int64_t id, const char *error) {
   return engine_exec(
       engine,
-      engine_printf(engine, "UPDATE almanac_summary SET last_error=%s WHERE id=%lld AND last_error IS NOT %s",
-                    value, (long long)s->id, value));
+      engine_printf(engine, "UPDATE almanac_summary SET last_error=%Q WHERE id=%lld AND last_error IS NOT %Q",
+                    error, (long long)id, error));
 }
 
 bool catalog_status_view(struct engine *engine, const struct catalog *catalog) {

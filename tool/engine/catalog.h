@@ -7,6 +7,7 @@
 struct catalog {
   struct summary **summaries;
   size_t n;
+  int64_t schema_version; /* of the database when it was loaded, or changed by us */
 };
 
 /* Is there a catalog? Fails if a newer tool has made it. */
@@ -24,6 +25,16 @@ const char *catalog_exact(const struct summary *summary);
    kind, track and state only. */
 bool catalog_load(struct engine *engine, struct catalog *catalog);
 
+/* Is the catalog still that of the database? Not once another process has declared or dropped a summary: who
+   hands out changes without knowing all summaries would lose some. Asked within a write transaction. */
+bool catalog_is_current(struct engine *engine, const struct catalog *catalog);
+
+/* Takes the schema as it is now for the catalog's: after changes of our own. */
+bool catalog_keep_version(struct engine *engine, struct catalog *catalog);
+
+/* Has it loaded anew before it is used again: after a failure, which may have left it half changed. */
+void catalog_distrust(struct catalog *catalog);
+
 struct summary *catalog_find(const struct catalog *catalog, const char *name);
 
 /* Adds the summary's row, which gives it its id. Its track is set later by catalog_set_track. */
@@ -33,9 +44,12 @@ bool catalog_append(struct engine *engine, struct catalog *catalog, struct summa
 void catalog_remove(struct catalog *catalog, const struct summary *summary);
 
 /* Keeps the error of a run, in a transaction of its own. */
-bool catalog_set_error(struct engine *engine, const struct summary *summary, const char *error);
+bool catalog_set_error(struct engine *engine, int64_t id, const char *error);
 
 bool catalog_is_paused(struct engine *engine);
+
+/* Fails with the remedy while paused. */
+bool catalog_require_running(struct engine *engine);
 
 /* Makes the view almanac_status anew; while paused it names no table but the catalog's. */
 bool catalog_status_view(struct engine *engine, const struct catalog *catalog);

@@ -145,7 +145,7 @@ bool declare_arm(struct engine *engine, struct catalog *catalog) {
     struct summary *s = catalog->summaries[i];
     if (!s->broken && live_view_drop(engine, s)) live_view_create(engine, s);
   }
-  return catalog_status_view(engine, catalog);
+  return catalog_status_view(engine, catalog) && catalog_keep_version(engine, catalog);
 }
 
 bool declare_remove_catalog(struct engine *engine) {

@@ -15,8 +15,9 @@ struct refresh_report {
 bool refresher_run(struct engine *engine, struct catalog *catalog, struct summary *summary,
                    struct refresh_report *report);
 
-/* Hands out what has changed since the last time, for all summaries, in one short transaction; after a change
-   of the schema that dropped triggers it makes them anew and marks everything. */
+/* Hands out what has changed since the last time, for all summaries, in one short transaction, loading the
+   catalog anew where another process has changed it; after a change of the schema that dropped triggers it
+   makes them anew and marks everything. */
 bool refresher_settle(struct engine *engine, struct catalog *catalog);
 
 #endif
