@@ -4,10 +4,10 @@
 #include "tool/engine/compute.h"
 #include "tool/engine/declare.h"
 #include "tool/engine/repair.h"
+#include <string.h>
 
 enum {
   BATCH_FIRST = 16, /* partitions in the first batch; from there on the time that publishing takes decides */
-  WHOLE_TRIES_MAX = 3,  /* a whole summary whose tables keep changing is left dirty for the next run */
   BATCH_GROWTH_MAX = 4, /* one step of the batch's size up or down */
 };
 
@@ -61,9 +61,11 @@ static bool prove(struct engine *engine, struct catalog *catalog, struct summary
   return engine_commit(engine);
 }
 
-static int64_t next_batch(const struct engine *engine, int64_t n, double publish_s) {
+/* `held_s` is how long the batch just done kept others waiting, at least half of lock_ms being left for a
+ * slow disk. */
+static int64_t next_batch(const struct engine *engine, int64_t n, double held_s) {
   double goal_s = engine->settings->lock_ms / 2000.0;
-  double factor = publish_s > 0 ? goal_s / publish_s : BATCH_GROWTH_MAX;
+  double factor = held_s > 0 ? goal_s / held_s : BATCH_GROWTH_MAX;
   if (factor > BATCH_GROWTH_MAX) factor = BATCH_GROWTH_MAX;
   if (factor < 1.0 / BATCH_GROWTH_MAX) factor = 1.0 / BATCH_GROWTH_MAX;
   int64_t next = (int64_t)((double)n * factor);
@@ -86,15 +88,23 @@ static bool run_partitions(struct engine *engine, struct catalog *catalog, struc
   int64_t total = engine_int(engine, sql_text(engine, "dirty_count", summary_variables(engine, s)));
   /* Without an index every batch would read the whole source: do it all in one. */
   bool one_piece = !c.searches || !s->proven;
-  int64_t n = one_piece ? INT64_MAX : BATCH_FIRST, taken;
-  while (!engine_stopping(engine)) {
+  int64_t n = one_piece ? INT64_MAX : BATCH_FIRST, taken = 0;
+  char *mode = engine_string(engine, "PRAGMA journal_mode");
+  bool wal = mode && strcmp(mode, "wal") == 0;
+  if (engine_begin(engine)) taken = claim_mark(engine, s, c.token, n);
+  engine_commit(engine);
+  while (taken > 0 && engine_ok(engine) && !engine_stopping(engine)) {
     struct arena_block *mark = engine_mark(engine);
     int64_t rows = 0, published = 0;
-    if (!claim_take(engine, catalog, s, c.token, n, &taken) || taken == 0) break;
-    if (!compute_claimed(engine, &c, &rows)) break;
     double started = engine_clock_s();
-    if (!compute_publish(engine, &c, &published)) break;
-    if (!one_piece) n = next_batch(engine, taken, engine_clock_s() - started);
+    if (!compute_claimed(engine, &c, &rows)) break;
+    double computed = engine_clock_s();
+    int64_t done = taken;
+    if (!compute_publish(engine, &c, n, &published, &taken)) break;
+    double held_s = engine_clock_s() - computed;
+    /* A reader holds up a writer's commit where there is no WAL. */
+    if (!wal && computed - started > 2 * held_s) held_s = (computed - started) / 2;
+    if (!one_piece) n = next_batch(engine, done, held_s);
     report->partitions += published;
     report->rows += rows;
     if (report->progress) report->progress(report->context, report->partitions, total, report->rows);
@@ -104,28 +114,22 @@ static bool run_partitions(struct engine *engine, struct catalog *catalog, struc
   return compute_close(engine, &c);
 }
 
-static bool run_whole(struct engine *engine, struct catalog *catalog, struct summary *s,
-                      struct refresh_report *report) {
-  for (int i = 0;
-       i < WHOLE_TRIES_MAX && read_state(engine, s) == 0 && engine_ok(engine) && !engine_stopping(engine);
-       i++) {
-    struct computation c;
-    int64_t rows = 0;
-    if (!compute_open(engine, s, claim_token(), &c)) return false;
-    if (compute_whole(engine, &c, &rows)) {
-      report->partitions = 1;
-      report->rows = rows;
-    }
-    engine_rollback(engine);
-    if (!compute_close(engine, &c) || !refresher_settle(engine, catalog)) return false;
+static bool run_whole(struct engine *engine, struct summary *s, struct refresh_report *report) {
+  if (read_state(engine, s) != 0 || !engine_ok(engine)) return engine_ok(engine);
+  struct computation c;
+  int64_t rows = 0;
+  if (!compute_open(engine, s, claim_token(), &c)) return false;
+  if (compute_whole(engine, &c, &rows)) {
+    report->partitions = 1;
+    report->rows = rows;
   }
-  return engine_ok(engine);
+  engine_rollback(engine);
+  return compute_close(engine, &c);
 }
 
 bool refresher_run(struct engine *engine, struct catalog *catalog, struct summary *s,
                    struct refresh_report *report) {
   report->partitions = report->rows = 0;
   if (s->broken) return engine_fail(engine, CODE_FAILED, "%s", s->broken);
-  return s->kind == KIND_WHOLE ? run_whole(engine, catalog, s, report)
-                               : run_partitions(engine, catalog, s, report);
+  return s->kind == KIND_WHOLE ? run_whole(engine, s, report) : run_partitions(engine, catalog, s, report);
 }
