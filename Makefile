@@ -53,19 +53,23 @@ check-sqlite:
 	@echo '#include <sqlite3ext.h>' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 || { \
 	  echo "almanac: SQLite's headers are missing. Install them: apt-get install libsqlite3-dev (Debian), brew install sqlite (macOS)" >&2; exit 1; }
 
-test: all
+# What a target needs beyond gcc and make is installed first (as root), the build's own needs among it.
+test:
 	@tests/needs test
+	@$(MAKE) --no-print-directory all
 	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run.py
 
-bench: all
+bench:
 	@tests/needs bench
+	@$(MAKE) --no-print-directory all
 	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/run.py
 
-bench-peers: all
+bench-peers:
 	@ALMANAC_BUILD=$(abspath $(BUILD)) tests/needs peers
 
-demo: all
+demo:
 	@tests/needs demo
+	@$(MAKE) --no-print-directory all
 	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/demo/run.py
 
 install: all
