@@ -44,7 +44,7 @@ static char *reading(struct engine *engine, const struct summary *s) {
   sqlite3_str *lines = sqlite3_str_new(engine->db);
   sqlite3_stmt *steps =
       engine_prepare(engine, engine_printf(engine, "EXPLAIN QUERY PLAN SELECT * FROM \"%w\"", s->name));
-  while (engine_step(engine, steps)) sqlite3_str_appendf(lines, "%s\n", sqlite3_column_text(steps, 3));
+  while (engine_step(engine, steps)) sqlite3_str_appendf(lines, "%s\n", engine_column(engine, steps, 3));
   engine_finalize(engine, steps);
   return engine_finish(engine, lines);
 }
@@ -76,14 +76,14 @@ static void print_text(const struct plan *plan, bool verbose) {
 }
 
 static void print_json(struct engine *engine, const struct plan *plan) {
-  printf("%s\n",
-         engine_string(engine, engine_printf(engine,
-                                             "SELECT json_object('name', %Q, 'kind', %Q, 'partition', %Q, "
-                                             "'tables', %Q, 'to_do', %Q, 'finding', %Q, "
-                                             "'reading', %Q, 'advice', %Q)",
-                                             plan->summary->name, summary_kind_name(plan->summary->kind),
-                                             plan->partition, plan->tables, plan->to_do, plan->finding,
-                                             plan->reading, plan->advice)));
+  const struct summary *s = plan->summary;
+  char *json = engine_string(
+      engine, engine_printf(engine,
+                            "SELECT json_object('name', %Q, 'kind', %Q, 'partition', %Q, 'tables', %Q, "
+                            "'to_do', %Q, 'finding', %Q, 'reading', %Q, 'advice', %Q)",
+                            s->name, summary_kind_name(s->kind), plan->partition, plan->tables, plan->to_do,
+                            plan->finding, plan->reading, plan->advice));
+  if (json) printf("%s\n", json);
 }
 
 int verb_plan(struct engine *engine) {

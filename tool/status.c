@@ -14,11 +14,13 @@ static int print_json(struct engine *engine) {
       engine, "SELECT json_object('name', name, 'kind', kind, 'exact', exact, 'refreshed_at', refreshed_at, "
               "'stored_to', stored_to, 'dirty', dirty, 'stored_version', stored_version, 'last_error', "
               "last_error) FROM almanac_status");
-  printf("[");
-  for (int i = 0; engine_step(engine, rows); i++)
-    printf("%s%s", i ? ",\n " : "", (const char *)sqlite3_column_text(rows, 0));
-  printf("]\n");
+  sqlite3_str *lines = sqlite3_str_new(engine->db);
+  while (engine_step(engine, rows))
+    sqlite3_str_appendf(lines, "%s%s", sqlite3_str_length(lines) ? ",\n " : "",
+                        engine_column(engine, rows, 0));
   engine_finalize(engine, rows);
+  char *list = engine_finish(engine, lines);
+  if (engine_ok(engine)) printf("[%s]\n", list);
   return engine->code;
 }
 
@@ -38,7 +40,7 @@ int verb_status(struct engine *engine) {
                              "coalesce(stored_to, ''), coalesce(dirty, ''), coalesce(last_error, '') "
                              "FROM almanac_status");
   while (engine_step(engine, rows)) {
-    cells = engine_grow(engine, cells, n, sizeof *cells);
+    cells = engine_grow(engine, cells, &n, sizeof *cells);
     if (!cells) break;
     for (int i = 0; i < COLUMNS; i++) {
       char *text = engine_column(engine, rows, i);

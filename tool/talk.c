@@ -39,9 +39,13 @@ static void say(const char *kind, const char *message) {
 }
 
 static void say_formatted(const char *kind, const char *format, va_list arguments) {
+  char shortened[512]; /* where there is no memory for all of it */
+  va_list again;
+  va_copy(again, arguments);
   char *message = sqlite3_vmprintf(format, arguments);
-  say(kind, message ? message : format);
+  say(kind, message ? message : sqlite3_vsnprintf(sizeof shortened, shortened, format, again));
   sqlite3_free(message);
+  va_end(again);
 }
 
 void talk_notice(const struct settings *settings, const char *format, ...) {

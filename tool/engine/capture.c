@@ -283,7 +283,7 @@ static bool for_tracks(struct engine *engine, const struct catalog *catalog,
   } *tracks = 0;
   size_t n = 0;
   while (engine_step(engine, rows)) {
-    tracks = engine_grow(engine, tracks, n, sizeof *tracks);
+    tracks = engine_grow(engine, tracks, &n, sizeof *tracks);
     if (!tracks) break;
     tracks[n++] = (struct track){sqlite3_column_int64(rows, 0), engine_column(engine, rows, 1),
                                  engine_column(engine, rows, 2)};

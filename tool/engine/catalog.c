@@ -62,6 +62,7 @@ static void derive(struct engine *engine, struct summary *s, const char *declare
   enum summary_kind declared = strcmp(declared_kind, "whole") == 0  ? KIND_WHOLE
                                : strcmp(declared_kind, "time") == 0 ? KIND_TIME
                                                                     : KIND_KEY;
+  if (engine->of_moment) return; /* not the summary's fault, and no reason to take it for broken */
   if (!engine_ok(engine)) {
     char *error = engine_recover(engine, 0);
     s->broken = engine_printf(engine, "%s", error ? error : "out of memory");
@@ -94,7 +95,7 @@ bool catalog_load(struct engine *engine, struct catalog *catalog) {
                              "LEFT JOIN almanac_track t ON t.id=s.track ORDER BY s.id");
   while (engine_step(engine, rows)) {
     struct summary *s = engine_alloc(engine, sizeof *s);
-    facts = engine_grow(engine, facts, catalog->n, sizeof *facts);
+    facts = engine_grow(engine, facts, &catalog->n, sizeof *facts);
     if (!s || !facts) break;
     s->id = sqlite3_column_int64(rows, 0);
     s->name = engine_column(engine, rows, 1);
@@ -122,7 +123,7 @@ struct summary *catalog_find(const struct catalog *catalog, const char *name) {
 }
 
 bool catalog_append(struct engine *engine, struct catalog *catalog, struct summary *summary) {
-  catalog->summaries = engine_grow(engine, catalog->summaries, catalog->n, sizeof *catalog->summaries);
+  catalog->summaries = engine_grow(engine, catalog->summaries, &catalog->n, sizeof *catalog->summaries);
   if (catalog->summaries) catalog->summaries[catalog->n++] = summary;
   return engine_ok(engine);
 }
@@ -143,11 +144,11 @@ bool catalog_insert(struct engine *engine, struct summary *summary) {
       engine,
       "INSERT INTO almanac_summary(name, definition, kind, exact, source, proven) VALUES(?1,?2,?3,?4,?5,?6)");
   if (!insert) return false;
-  sqlite3_bind_text(insert, 1, summary->name, -1, SQLITE_TRANSIENT);
-  sqlite3_bind_text(insert, 2, summary->definition, -1, SQLITE_TRANSIENT);
-  sqlite3_bind_text(insert, 3, summary_kind_name(summary->kind), -1, SQLITE_TRANSIENT);
-  sqlite3_bind_text(insert, 4, catalog_exact(summary), -1, SQLITE_TRANSIENT);
-  if (summary->source) sqlite3_bind_text(insert, 5, summary->source->name, -1, SQLITE_TRANSIENT);
+  engine_bind_text(engine, insert, 1, summary->name);
+  engine_bind_text(engine, insert, 2, summary->definition);
+  engine_bind_text(engine, insert, 3, summary_kind_name(summary->kind));
+  engine_bind_text(engine, insert, 4, catalog_exact(summary));
+  if (summary->source) engine_bind_text(engine, insert, 5, summary->source->name);
   sqlite3_bind_int(insert, 6, summary->proven);
   engine_step(engine, insert);
   engine_finalize(engine, insert);

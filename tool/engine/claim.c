@@ -15,8 +15,8 @@ int64_t claim_token(void) {
 /* Runs one statement with up to two values bound. */
 static bool run_bound(struct engine *engine, const char *sql, sqlite3_value *first, sqlite3_value *second) {
   sqlite3_stmt *statement = engine_prepare(engine, sql);
-  if (statement && first) sqlite3_bind_value(statement, 1, first);
-  if (statement && second) sqlite3_bind_value(statement, 2, second);
+  if (first) engine_bind_value(engine, statement, 1, first);
+  if (second) engine_bind_value(engine, statement, 2, second);
   engine_step(engine, statement);
   engine_finalize(engine, statement);
   return engine_ok(engine);
@@ -72,7 +72,7 @@ static bool settle_tail(struct engine *engine, const struct catalog *catalog, co
   if (engine_step(engine, statement)) {
     new = sqlite3_value_dup(sqlite3_column_value(statement, 0));
     old = sqlite3_value_dup(sqlite3_column_value(statement, 1));
-    if (!new || !old) engine_fail(engine, CODE_FAILED, "out of memory");
+    if (!new || !old) engine_fail_memory(engine);
   }
   bool moves =
       engine_ok(engine) && new &&sqlite3_value_type(new) != SQLITE_NULL &&sqlite3_column_int(statement, 2);
@@ -171,7 +171,7 @@ static bool collect(struct engine *engine, const struct summary *s, const struct
   sqlite3_stmt *statement =
       engine_prepare(engine, sql_text(engine, walks ? "list_time_walk" : "list_time_scan", v));
   sqlite3_stmt *tail = engine_prepare(engine, sql_text(engine, "tail", v));
-  if (engine_step(engine, tail)) sqlite3_bind_value(statement, 1, sqlite3_column_value(tail, 0));
+  if (engine_step(engine, tail)) engine_bind_value(engine, statement, 1, sqlite3_column_value(tail, 0));
   engine_finalize(engine, tail);
   engine_step(engine, statement);
   engine_finalize(engine, statement);

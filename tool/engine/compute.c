@@ -56,13 +56,10 @@ bool compute_open(struct engine *engine, const struct summary *s, int64_t token,
 }
 
 bool compute_close(struct engine *engine, struct computation *c) {
-  int code;
-  char *error = engine_recover(engine, &code);
+  struct failure failure = engine_suspend(engine);
   if (c->summary->kind != KIND_WHOLE) sql_run(engine, "part_drop", c->variables);
   sql_run(engine, "rows_drop", c->variables);
-  sqlite3_free(engine_recover(engine, 0)); /* what could not be dropped goes with the connection */
-  if (code) engine_fail(engine, code, "%s", error ? error : "out of memory");
-  sqlite3_free(error);
+  engine_resume(engine, failure); /* what could not be dropped goes with the connection */
   return engine_ok(engine);
 }
 

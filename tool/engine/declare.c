@@ -8,7 +8,9 @@
 
 bool declare_same(struct engine *engine, const char *a, const char *b) {
   struct token_list left, right = {0};
-  bool same = tokens_read(a, &left) && tokens_read(b, &right) && left.n == right.n;
+  bool read = tokens_read(a, &left) && tokens_read(b, &right);
+  if (!read) engine_fail_memory(engine);
+  bool same = read && left.n == right.n;
   for (size_t i = 0; same && i < left.n; i++) {
     const struct token *x = &left.tokens[i], *y = &right.tokens[i];
     same = x->type == y->type && x->length == y->length &&

@@ -198,6 +198,16 @@ static bool check_new_name(struct parser *p, const struct token *token, const ch
 
 /* ---- WITH (name = value, ...) ---- */
 
+/* Is all from `first` to before `end` in one pair of parentheses, as in index = (a, b)? */
+static bool is_enclosed(const struct parser *p, size_t first, size_t end) {
+  int depth = 0;
+  for (size_t i = first; i < end; i++) {
+    depth += token_is(&p->tokens.tokens[i], "(") - token_is(&p->tokens.tokens[i], ")");
+    if (depth == 0) return i > first + 1 && i + 1 == end;
+  }
+  return false;
+}
+
 /* The value ends at a comma or parenthesis that no parenthesis inside it holds. */
 static bool read_value(struct parser *p, char **value) {
   size_t first = p->at;
@@ -210,7 +220,8 @@ static bool read_value(struct parser *p, char **value) {
   if (p->at == first) return fail_expected(p, "a value after =");
   const struct token *token = &p->tokens.tokens[first];
   bool is_string = p->at == first + 1 && token->type == TOKEN_STRING;
-  *value = is_string ? token_value(token) : text_between(p, first, p->at);
+  int inside = is_enclosed(p, first, p->at);
+  *value = is_string ? token_value(token) : text_between(p, first + inside, p->at - inside);
   return *value ? true : fail_memory(p);
 }
 

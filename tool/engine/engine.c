@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+static volatile sig_atomic_t stop_signal; /* the one global that may change: a signal handler has no other */
+
 /* ------------------------------------------------------------------------------------------ failures */
 
 bool engine_fail(struct engine *engine, enum exit_code code, const char *format, ...) {
@@ -19,8 +21,22 @@ bool engine_fail(struct engine *engine, enum exit_code code, const char *format,
   return false;
 }
 
+bool engine_fail_memory(struct engine *engine) {
+  if (engine_ok(engine)) engine->of_moment = true;
+  return engine_fail(engine, CODE_FAILED, "out of memory");
+}
+
+/* Did the call fail for a reason that may be gone the next time? */
+static bool is_of_moment(int rc) {
+  return rc == SQLITE_NOMEM || rc == SQLITE_BUSY || rc == SQLITE_LOCKED || rc == SQLITE_INTERRUPT ||
+         rc == SQLITE_IOERR || rc == SQLITE_FULL;
+}
+
 bool engine_fail_sqlite(struct engine *engine) {
   int rc = sqlite3_errcode(engine->db) & 0xff;
+  if (!engine_ok(engine)) return false;
+  engine->of_moment = is_of_moment(rc);
+  if (rc == SQLITE_BUSY && stop_signal) return engine_fail(engine, CODE_INTERRUPTED, "interrupted");
   if (rc == SQLITE_BUSY)
     return engine_fail(engine, CODE_LOCKED,
                        "%s: the database stayed locked for %g s; another writer holds it "
@@ -31,7 +47,14 @@ bool engine_fail_sqlite(struct engine *engine) {
   if (rc == SQLITE_READONLY)
     return engine_fail(engine, CODE_FAILED, "%s: the database is read-only", engine->settings->database);
   if (rc == SQLITE_INTERRUPT) return engine_fail(engine, CODE_INTERRUPTED, "interrupted");
-  if (rc == SQLITE_NOMEM) return engine_fail(engine, CODE_FAILED, "out of memory");
+  if (rc == SQLITE_NOMEM) return engine_fail_memory(engine);
+  if (rc == SQLITE_FULL)
+    return engine_fail(
+        engine, CODE_FAILED,
+        "%s: the disk is full, that of the database or that of temporary files (SQLITE_TMPDIR)",
+        engine->settings->database);
+  if (rc == SQLITE_IOERR || rc == SQLITE_CORRUPT || rc == SQLITE_CANTOPEN)
+    return engine_fail(engine, CODE_FAILED, "%s: %s", engine->settings->database, sqlite3_errmsg(engine->db));
   return engine_fail(engine, CODE_FAILED, "%s", sqlite3_errmsg(engine->db));
 }
 
@@ -40,7 +63,22 @@ char *engine_recover(struct engine *engine, int *code) {
   if (code) *code = engine->code;
   engine->error = 0;
   engine->code = 0;
+  engine->of_moment = false;
   return error;
+}
+
+struct failure engine_suspend(struct engine *engine) {
+  struct failure failure = {engine->code, engine->error, engine->of_moment};
+  engine->error = 0;
+  engine_recover(engine, 0);
+  return failure;
+}
+
+void engine_resume(struct engine *engine, struct failure failure) {
+  sqlite3_free(engine_recover(engine, 0));
+  engine->code = failure.code;
+  engine->error = failure.error;
+  engine->of_moment = failure.of_moment;
 }
 
 /* ------------------------------------------------------------------------------------------- memory */
@@ -52,7 +90,7 @@ struct arena_block {
 void *engine_alloc(struct engine *engine, size_t size) {
   struct arena_block *block = sqlite3_malloc64(sizeof *block + size);
   if (!block) {
-    engine_fail(engine, CODE_FAILED, "out of memory");
+    engine_fail_memory(engine);
     return 0;
   }
   memset(block, 0, sizeof *block + size);
@@ -86,17 +124,18 @@ void engine_defer(struct engine *engine, void (*release)(void *), void *what) {
   engine->deferred = deferred;
 }
 
-void *engine_grow(struct engine *engine, void *array, size_t n, size_t element_size) {
-  if (n != 0 && (n & (n - 1)) != 0) return array;
-  void *larger = engine_alloc(engine, (n ? 2 * n : 1) * element_size);
-  if (larger && n) memcpy(larger, array, n * element_size);
+void *engine_grow(struct engine *engine, void *array, size_t *n, size_t element_size) {
+  if (*n != 0 && (*n & (*n - 1)) != 0) return array;
+  void *larger = engine_alloc(engine, (*n ? 2 * *n : 1) * element_size);
+  if (larger && *n) memcpy(larger, array, *n * element_size);
+  if (!larger) *n = 0;
   return larger;
 }
 
 static char *keep(struct engine *engine, char *text) {
   char *kept = text ? engine_alloc(engine, strlen(text) + 1) : 0;
   if (kept) strcpy(kept, text);
-  if (!text) engine_fail(engine, CODE_FAILED, "out of memory");
+  if (!text) engine_fail_memory(engine);
   sqlite3_free(text);
   return kept ? kept : "";
 }
@@ -110,7 +149,7 @@ char *engine_printf(struct engine *engine, const char *format, ...) {
 }
 
 char *engine_finish(struct engine *engine, sqlite3_str *text) {
-  if (sqlite3_str_errcode(text) != SQLITE_OK) engine_fail(engine, CODE_FAILED, "out of memory");
+  if (sqlite3_str_errcode(text) != SQLITE_OK) engine_fail_memory(engine);
   char *finished = sqlite3_str_finish(text);
   return finished ? keep(engine, finished) : "";
 }
@@ -130,6 +169,15 @@ sqlite3_stmt *engine_prepare(struct engine *engine, const char *sql) {
   if (engine_ok(engine) && sqlite3_prepare_v2(engine->db, sql, -1, &statement, 0) != SQLITE_OK)
     engine_fail_sqlite(engine);
   return statement;
+}
+
+void engine_bind_text(struct engine *engine, sqlite3_stmt *statement, int i, const char *text) {
+  if (statement && sqlite3_bind_text(statement, i, text, -1, SQLITE_TRANSIENT) != SQLITE_OK)
+    engine_fail_sqlite(engine);
+}
+
+void engine_bind_value(struct engine *engine, sqlite3_stmt *statement, int i, const sqlite3_value *value) {
+  if (statement && sqlite3_bind_value(statement, i, value) != SQLITE_OK) engine_fail_sqlite(engine);
 }
 
 bool engine_step(struct engine *engine, sqlite3_stmt *statement) {
@@ -160,7 +208,9 @@ char *engine_string(struct engine *engine, const char *sql) {
 
 char *engine_column(struct engine *engine, sqlite3_stmt *statement, int i) {
   if (sqlite3_column_type(statement, i) == SQLITE_NULL) return 0;
-  return engine_printf(engine, "%s", sqlite3_column_text(statement, i));
+  const unsigned char *text = sqlite3_column_text(statement, i);
+  if (!text) engine_fail_memory(engine);
+  return engine_printf(engine, "%s", text ? (const char *)text : "");
 }
 
 bool engine_begin(struct engine *engine) {
@@ -183,10 +233,15 @@ void engine_end(struct engine *engine) {
 
 /* -------------------------------------------------------------------------------------------- stopping */
 
-static volatile sig_atomic_t stop_signal; /* the one global that may change: a signal handler has no other */
-
 static void on_signal(int number) {
   stop_signal = number;
+}
+
+/* The second signal ends the process at once, as it would have without us: a kill harms nothing. */
+static void handle_signals(void) {
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND};
+  sigaction(SIGINT, &action, 0);
+  sigaction(SIGTERM, &action, 0);
 }
 
 double engine_clock_s(void) {
@@ -201,6 +256,16 @@ bool engine_interrupted(void) {
 
 bool engine_stopping(const struct engine *engine) {
   return stop_signal != 0 || (engine->deadline_s > 0 && engine_clock_s() >= engine->deadline_s);
+}
+
+/* Waits for a lock, but not past --busy-timeout nor a signal. */
+static int on_busy(void *context, int tries) {
+  struct engine *engine = context;
+  double now_s = engine_clock_s();
+  if (tries == 0) engine->waits_since_s = now_s;
+  if (stop_signal || (now_s - engine->waits_since_s) * 1000 >= engine->settings->busy_timeout_ms) return 0;
+  sqlite3_sleep(tries < 5 ? 1 : tries < 20 ? 5 : 25);
+  return 1;
 }
 
 /* A long statement gives way to a signal; what it did is rolled back or was temporary. */
@@ -227,18 +292,20 @@ bool engine_open(struct engine *engine, const struct settings *settings, bool re
   /* SQLite would create a missing file and call a directory "unable to open": say what it is instead. */
   if (!is_file(engine, settings->database)) return false;
   int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  if (sqlite3_open_v2(settings->database, &engine->db, flags, 0) != SQLITE_OK)
+  if (sqlite3_open_v2(settings->database, &engine->db, flags, 0) == SQLITE_NOMEM)
+    return engine_fail_memory(engine);
+  if (sqlite3_errcode(engine->db) != SQLITE_OK)
     return engine_fail(engine, CODE_NO_DATABASE, "%s: %s", settings->database, sqlite3_errmsg(engine->db));
-  sqlite3_busy_timeout(engine->db, settings->busy_timeout_ms);
+  sqlite3_busy_handler(engine->db, on_busy, engine);
   sqlite3_db_config(engine->db, SQLITE_DBCONFIG_DEFENSIVE, 1, 0);
   sqlite3_db_config(engine->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, 0);
   sqlite3_db_config(engine->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, 0);
   sqlite3_progress_handler(engine->db, 10000, on_progress, 0);
-  signal(SIGINT, on_signal);
-  signal(SIGTERM, on_signal);
+  handle_signals();
   char *error = 0;
   if (sqlite3_almanac_init(engine->db, &error, 0) != SQLITE_OK)
-    return engine_fail(engine, CODE_FAILED, "%s", error ? error : sqlite3_errmsg(engine->db));
+    engine_fail(engine, CODE_FAILED, "%s", error ? error : sqlite3_errmsg(engine->db));
+  sqlite3_free(error);
   /* Room for a batch's sort and its pages; SQLite's default of 2 MB would sort in files. */
   engine_exec(engine, "PRAGMA cache_size=-16000");
   /* The first read tells a database from any other file. */

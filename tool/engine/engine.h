@@ -46,10 +46,12 @@ struct deferred;
 struct engine {
   sqlite3 *db;
   const struct settings *settings;
-  int code;          /* of the first failure, 0 so far */
-  char *error;       /* its text, NULL so far */
-  double deadline_s; /* of --max-time on engine_clock_s(); 0: none */
-  bool echo;         /* print what engine_exec runs: --dry-run */
+  int code;             /* of the first failure, 0 so far */
+  char *error;          /* its text, NULL so far */
+  bool of_moment;       /* it tells nothing of the definitions: memory, a lock, a signal, a disk */
+  double deadline_s;    /* of --max-time on engine_clock_s(); 0: none */
+  double waits_since_s; /* for a lock, on the same clock */
+  bool echo;            /* print what engine_exec runs: --dry-run */
   struct arena_block *arena;
   struct deferred *deferred;
 };
@@ -72,8 +74,20 @@ bool engine_fail(struct engine *engine, enum exit_code code, const char *format,
 /* Fails with what SQLite says of the last call. A locked database gets its code. */
 bool engine_fail_sqlite(struct engine *engine);
 
+/* Fails for want of memory. */
+bool engine_fail_memory(struct engine *engine);
+
 /* Forgets the failure, so that the next summary can go on; gives its text to the caller (sqlite3_free). */
 char *engine_recover(struct engine *engine, int *code);
+
+/* Puts the failure aside, so that cleaning up can go on, and puts it back, instead of what failed since. */
+struct failure {
+  int code;
+  char *error;
+  bool of_moment;
+};
+struct failure engine_suspend(struct engine *engine);
+void engine_resume(struct engine *engine, struct failure failure);
 
 /* True once SIGINT, SIGTERM or --max-time asked for an end: stop at the next boundary between transactions.
  */
@@ -92,8 +106,9 @@ void engine_release(struct engine *engine, const struct arena_block *mark);
 /* Has `release(what)` called when the arena is given back. */
 void engine_defer(struct engine *engine, void (*release)(void *), void *what);
 
-/* An array of *n elements grown by one when it is full (capacities are powers of two); as engine_alloc. */
-void *engine_grow(struct engine *engine, void *array, size_t n, size_t element_size);
+/* An array of *n elements grown by one when it is full (capacities are powers of two); as engine_alloc. When
+   out of memory *n is 0, as fits the NULL. */
+void *engine_grow(struct engine *engine, void *array, size_t *n, size_t element_size);
 
 /* sqlite3_mprintf into the arena. Never NULL: an empty string when out of memory, which fails the engine. */
 char *engine_printf(struct engine *engine, const char *format, ...);
@@ -106,6 +121,10 @@ bool engine_exec(struct engine *engine, const char *sql);
 
 /* Prepares one statement; NULL on failure. */
 sqlite3_stmt *engine_prepare(struct engine *engine, const char *sql);
+
+/* Binds parameter `i`; a statement may be NULL. Integers are bound without: they cannot fail. */
+void engine_bind_text(struct engine *engine, sqlite3_stmt *statement, int i, const char *text);
+void engine_bind_value(struct engine *engine, sqlite3_stmt *statement, int i, const sqlite3_value *value);
 
 /* Steps; true when there is a row. At the end and on failure: false. */
 bool engine_step(struct engine *engine, sqlite3_stmt *statement);

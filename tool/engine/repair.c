@@ -23,6 +23,7 @@ static bool is_suspect(struct engine *engine, const struct summary *s) {
 static bool has_other_shape(struct engine *engine, const struct summary *s) {
   struct time_shape now;
   if (!time_shape_detect(engine, s->source, s->time, &now)) {
+    if (engine->of_moment) return false;
     sqlite3_free(engine_recover(engine, 0)); /* numbers and text: the list of partitions will say so */
     return false;
   }

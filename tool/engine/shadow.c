@@ -9,6 +9,14 @@ static char *text_between(struct engine *engine, const struct token *first, cons
   return engine_printf(engine, "%.*s", (int)(last->start + last->length - first->start), first->start);
 }
 
+char *shadow_value(struct engine *engine, const struct token *token) {
+  char *value = token_value(token);
+  if (!value) engine_fail_memory(engine);
+  char *kept = engine_printf(engine, "%s", value ? value : "");
+  sqlite3_free(value);
+  return kept;
+}
+
 /* The index of the parenthesis that closes the one at `open`. */
 static size_t closing(const struct token_list *list, size_t open) {
   int depth = 0;
@@ -44,10 +52,8 @@ static bool check_token(struct engine *engine, const struct token_list *list, si
   if (token->type == TOKEN_PARAMETER)
     return refuse(engine, token, "a summary has no parameters; write the value");
   if (qualifies && token_is_name(token) && !(i > 0 && token_is(token - 1, "."))) {
-    char *name = token_value(token);
-    bool schema = name && (sqlite3_stricmp(name, "main") == 0 || sqlite3_stricmp(name, "temp") == 0);
-    sqlite3_free(name);
-    if (schema)
+    char *name = shadow_value(engine, token);
+    if (sqlite3_stricmp(name, "main") == 0 || sqlite3_stricmp(name, "temp") == 0)
       return refuse(engine, token,
                     "write the table's name without its schema: the file may be attached under another name");
   }
@@ -62,10 +68,8 @@ static bool check_token(struct engine *engine, const struct token_list *list, si
         engine, token,
         "without a time it means now, which changes by itself; filter by time when reading the summary");
   if (token->type == TOKEN_STRING) {
-    char *text = token_value(token);
-    bool now = text && (sqlite3_stricmp(text, "now") == 0 || sqlite3_stricmp(text, "localtime") == 0);
-    sqlite3_free(text);
-    if (now)
+    char *text = shadow_value(engine, token);
+    if (sqlite3_stricmp(text, "now") == 0 || sqlite3_stricmp(text, "localtime") == 0)
       return refuse(
           engine, token,
           "changes by itself, so a stored result can't stay right; filter by time when reading the summary");
@@ -80,15 +84,13 @@ static bool parse_grain(struct engine *engine, const struct token_list *list, si
                         const size_t *modifiers, size_t n_modifiers, struct bucket_call *call) {
   const struct token *width = &list->tokens[first];
   struct time_width parsed = {0};
-  char *text = width->type == TOKEN_STRING ? token_value(width)
+  char *text = width->type == TOKEN_STRING ? shadow_value(engine, width)
                                            : text_between(engine, width, &list->tokens[comma - 1]);
-  char *kept = text ? engine_printf(engine, "%s", text) : "";
   if (width->type == TOKEN_STRING) {
-    sqlite3_free(text);
-    parsed.text = kept;
-    parsed.length = strlen(kept);
+    parsed.text = text;
+    parsed.length = strlen(text);
   } else {
-    sqlite3_stmt *number = engine_prepare(engine, engine_printf(engine, "SELECT %s", kept));
+    sqlite3_stmt *number = engine_prepare(engine, engine_printf(engine, "SELECT %s", text));
     if (engine_step(engine, number)) {
       parsed.is_real = sqlite3_column_type(number, 0) == SQLITE_FLOAT;
       parsed.integer = sqlite3_column_int64(number, 0);
@@ -97,12 +99,10 @@ static bool parse_grain(struct engine *engine, const struct token_list *list, si
     engine_finalize(engine, number);
   }
   struct time_modifier texts[8];
-  call->signature = engine_printf(engine, "%s", kept);
+  call->signature = text;
   for (size_t i = 0; i < n_modifiers; i++) {
-    char *value = token_value(&list->tokens[modifiers[i]]);
-    texts[i].text = engine_printf(engine, "%s", value ? value : "");
+    texts[i].text = shadow_value(engine, &list->tokens[modifiers[i]]);
     texts[i].length = strlen(texts[i].text);
-    sqlite3_free(value);
     call->signature = engine_printf(engine, "%s,%s", call->signature, texts[i].text);
   }
   call->grain = engine_alloc(engine, sizeof *call->grain);
@@ -142,11 +142,7 @@ static bool read_call(struct engine *engine, const struct token_list *list, size
   call->time = text_between(engine, time, end);
   bool plain = end == time && token_is_name(time);
   bool qualified = end == time + 2 && token_is_name(time) && token_is(time + 1, ".") && token_is_name(end);
-  if (plain || qualified) {
-    char *name = token_value(end);
-    call->column = engine_printf(engine, "%s", name ? name : "");
-    sqlite3_free(name);
-  }
+  if (plain || qualified) call->column = shadow_value(engine, end);
   if (qualified) call->qualifier = text_between(engine, time, time);
   *found = true;
   return parse_grain(engine, list, i + 2, commas[0], modifiers, n - 1, call);
@@ -155,7 +151,7 @@ static bool read_call(struct engine *engine, const struct token_list *list, size
 bool shadow_read(struct engine *engine, const char *select, struct shadow *shadow) {
   memset(shadow, 0, sizeof *shadow);
   shadow->select = select;
-  if (!tokens_read(select, &shadow->tokens)) return engine_fail(engine, CODE_FAILED, "out of memory");
+  if (!tokens_read(select, &shadow->tokens)) return engine_fail_memory(engine);
   int depth = 0;
   for (size_t i = 0; i < shadow->tokens.n; i++) {
     const struct token *token = &shadow->tokens.tokens[i];
@@ -169,7 +165,7 @@ bool shadow_read(struct engine *engine, const char *select, struct shadow *shado
     bool found;
     if (!read_call(engine, &shadow->tokens, i, &call, &found)) return false;
     if (!found) continue;
-    shadow->calls = engine_grow(engine, shadow->calls, shadow->n_calls, sizeof call);
+    shadow->calls = engine_grow(engine, shadow->calls, &shadow->n_calls, sizeof call);
     if (!shadow->calls) return false;
     shadow->calls[shadow->n_calls++] = call;
   }
@@ -225,7 +221,7 @@ static int on_authorize(void *context, int action, const char *a, const char *b,
     if (strcmp(log->reads[i].table, a) == 0 && strcmp(log->reads[i].column, b) == 0 &&
         strcmp(log->reads[i].inner, inner) == 0)
       return SQLITE_OK;
-  log->reads = engine_grow(log->engine, log->reads, log->n, sizeof *log->reads);
+  log->reads = engine_grow(log->engine, log->reads, &log->n, sizeof *log->reads);
   if (!log->reads) return SQLITE_DENY;
   log->reads[log->n++] =
       (struct shadow_read){engine_printf(log->engine, "%s", a), engine_printf(log->engine, "%s", b),
@@ -246,7 +242,7 @@ sqlite3_stmt *shadow_prepare(struct engine *engine, const char *sql, struct shad
   sqlite3_set_authorizer(engine->db, 0, 0);
   if (rc != SQLITE_OK) {
     if (sqlite3_error_offset) *offset = sqlite3_error_offset(engine->db);
-    engine_fail(engine, CODE_FAILED, "%s", sqlite3_errmsg(engine->db));
+    engine_fail_sqlite(engine);
     return 0;
   }
   if (!statement || !sqlite3_stmt_readonly(statement) || sqlite3_column_count(statement) == 0)
@@ -265,7 +261,7 @@ char *shadow_expression(struct engine *engine, const char *expression, char *con
                         size_t n_columns) {
   struct token_list list;
   if (!tokens_read(expression, &list)) {
-    engine_fail(engine, CODE_FAILED, "out of memory");
+    engine_fail_memory(engine);
     return 0;
   }
   sqlite3_str *out = sqlite3_str_new(engine->db);
@@ -274,7 +270,7 @@ char *shadow_expression(struct engine *engine, const char *expression, char *con
     const struct token *token = &list.tokens[i];
     if (i > 0) sqlite3_str_appendall(out, " ");
     bool call = i + 1 < list.n && token_is(token + 1, "(");
-    char *name = token_is_name(token) && !call ? token_value(token) : 0;
+    char *name = token_is_name(token) && !call ? shadow_value(engine, token) : 0;
     const char *column = 0;
     for (size_t k = 0; name && k < n_columns; k++)
       if (sqlite3_stricmp(columns[k], name) == 0) column = columns[k];
@@ -283,7 +279,6 @@ char *shadow_expression(struct engine *engine, const char *expression, char *con
       found++;
     } else
       sqlite3_str_append(out, token->start, (int)token->length);
-    sqlite3_free(name);
   }
   tokens_free(&list);
   char *text = engine_finish(engine, out);
@@ -295,7 +290,7 @@ char **shadow_split(struct engine *engine, const char *text, size_t *n) {
   char **parts = 0;
   *n = 0;
   if (!tokens_read(text, &list)) {
-    engine_fail(engine, CODE_FAILED, "out of memory");
+    engine_fail_memory(engine);
     return 0;
   }
   int depth = 0;
@@ -305,7 +300,7 @@ char **shadow_split(struct engine *engine, const char *text, size_t *n) {
     if (i < list.n && token_is(&list.tokens[i], ")")) depth--;
     if (i < list.n && !(depth == 0 && token_is(&list.tokens[i], ","))) continue;
     if (i > first) {
-      parts = engine_grow(engine, parts, *n, sizeof *parts);
+      parts = engine_grow(engine, parts, n, sizeof *parts);
       if (!parts) break;
       parts[(*n)++] = text_between(engine, &list.tokens[first], &list.tokens[i - 1]);
     }

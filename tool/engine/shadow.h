@@ -63,6 +63,9 @@ sqlite3_stmt *shadow_prepare(struct engine *engine, const char *sql, struct shad
 char *shadow_expression(struct engine *engine, const char *expression, char *const *columns,
                         size_t n_columns);
 
+/* The token's name or text, as token_value, in the arena. */
+char *shadow_value(struct engine *engine, const struct token *token);
+
 /* Splits 'a, b(c, d)' at its outer commas into trimmed texts. */
 char **shadow_split(struct engine *engine, const char *list, size_t *n);
 

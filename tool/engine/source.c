@@ -12,7 +12,7 @@ enum object_type source_object(struct engine *engine, const char *name, char **s
       engine_prepare(engine, "SELECT type, name, coalesce(sql, '') FROM sqlite_master "
                              "WHERE lower(name)=lower(?1) AND type IN ('table','view','index','trigger') "
                              "ORDER BY type='table' DESC, type='view' DESC LIMIT 1");
-  if (statement) sqlite3_bind_text(statement, 1, name, -1, SQLITE_TRANSIENT);
+  engine_bind_text(engine, statement, 1, name);
   if (engine_step(engine, statement)) {
     const char *kind = (const char *)sqlite3_column_text(statement, 0);
     const char *sql = (const char *)sqlite3_column_text(statement, 2);
@@ -44,13 +44,15 @@ static void read_columns(struct engine *engine, struct source *source) {
     column.generated = hidden == 2 || hidden == 3;
     if (!column.type) column.type = "";
     const char *collation = 0;
-    sqlite3_table_column_metadata(engine->db, "main", source->name, column.name, 0, &collation, 0, 0, 0);
+    if (sqlite3_table_column_metadata(engine->db, "main", source->name, column.name, 0, &collation, 0, 0,
+                                      0) == SQLITE_NOMEM)
+      engine_fail_memory(engine);
     column.collation = engine_printf(engine, "%s", collation ? collation : "BINARY");
     if (sqlite3_column_int(rows, 3) > 0) n_keys++;
     if (sqlite3_column_int(rows, 3) == 1 && sqlite3_stricmp(column.type, "INTEGER") == 0)
       source->integer_primary_key = column.name;
     source->has_generated |= column.generated;
-    source->columns = engine_grow(engine, source->columns, source->n_columns, sizeof column);
+    source->columns = engine_grow(engine, source->columns, &source->n_columns, sizeof column);
     if (!source->columns) break;
     source->columns[source->n_columns++] = column;
   }
@@ -59,7 +61,7 @@ static void read_columns(struct engine *engine, struct source *source) {
 }
 
 static struct source_unique *add_unique(struct engine *engine, struct source *source) {
-  source->uniques = engine_grow(engine, source->uniques, source->n_uniques, sizeof *source->uniques);
+  source->uniques = engine_grow(engine, source->uniques, &source->n_uniques, sizeof *source->uniques);
   if (!source->uniques) return 0;
   struct source_unique *unique = &source->uniques[source->n_uniques++];
   memset(unique, 0, sizeof *unique);
@@ -67,10 +69,11 @@ static struct source_unique *add_unique(struct engine *engine, struct source *so
 }
 
 static void add_column(struct engine *engine, struct source_unique *unique, char *name, char *collation) {
-  unique->collations = engine_grow(engine, unique->collations, unique->n_columns, sizeof *unique->collations);
+  unique->collations =
+      engine_grow(engine, unique->collations, &unique->n_columns, sizeof *unique->collations);
   if (unique->collations) unique->collations[unique->n_columns] = collation;
-  unique->columns = engine_grow(engine, unique->columns, unique->n_columns, sizeof *unique->columns);
-  if (unique->columns) unique->columns[unique->n_columns++] = name;
+  unique->columns = engine_grow(engine, unique->columns, &unique->n_columns, sizeof *unique->columns);
+  if (unique->columns && unique->collations) unique->columns[unique->n_columns++] = name;
 }
 
 static void read_uniques(struct engine *engine, struct source *source) {

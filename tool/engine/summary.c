@@ -20,6 +20,7 @@ struct deriving {
 };
 
 static bool fail_at(struct engine *engine, const struct deriving *d, size_t offset) {
+  if (engine->of_moment) return false; /* no place in the file is to blame */
   int code;
   char *reason = engine_recover(engine, &code);
   char *place = definitions_place(d->definitions, d->statement, offset);
@@ -63,7 +64,7 @@ static bool is_named(char *const *names, size_t n, const char *name) {
 
 static char **add_name(struct engine *engine, char **names, size_t *n, char *name) {
   if (is_named(names, *n, name)) return names;
-  names = engine_grow(engine, names, *n, sizeof *names);
+  names = engine_grow(engine, names, n, sizeof *names);
   if (names) names[(*n)++] = name;
   return names;
 }
@@ -120,11 +121,8 @@ static bool whole_unless_asked(struct engine *engine, struct deriving *d, const 
 /* The name where the text is one and no more, without its quotes; else NULL. */
 static char *single_name(struct engine *engine, const char *text) {
   struct token_list list = {0};
-  char *value = tokens_read(text, &list) && list.n == 1 && token_is_name(&list.tokens[0])
-                    ? token_value(&list.tokens[0])
-                    : 0;
-  char *name = value ? engine_printf(engine, "%s", value) : 0;
-  sqlite3_free(value);
+  if (!tokens_read(text, &list)) engine_fail_memory(engine);
+  char *name = list.n == 1 && token_is_name(&list.tokens[0]) ? shadow_value(engine, &list.tokens[0]) : 0;
   tokens_free(&list);
   return name;
 }
@@ -204,13 +202,13 @@ static bool find_source_columns(struct engine *engine, struct deriving *d) {
              sqlite3_stricmp(d->reads.reads[i].column, s->source->columns[c].name) == 0;
     if (!used) continue;
     s->source_columns =
-        engine_grow(engine, s->source_columns, s->n_source_columns, sizeof *s->source_columns);
+        engine_grow(engine, s->source_columns, &s->n_source_columns, sizeof *s->source_columns);
     if (!s->source_columns) return false;
     s->source_columns[s->n_source_columns++] = s->source->columns[c].name;
   }
   if (s->n_source_columns == 0) {
     /* count(*) alone reads no column; the part needs one. */
-    s->source_columns = engine_grow(engine, 0, 0, sizeof *s->source_columns);
+    s->source_columns = engine_grow(engine, 0, &s->n_source_columns, sizeof *s->source_columns);
     if (s->source_columns) s->source_columns[s->n_source_columns++] = s->source->columns[0].name;
   }
   return engine_ok(engine);
@@ -343,7 +341,9 @@ static bool read_names(struct engine *engine, struct deriving *d, sqlite3_stmt *
   s->n_columns = (size_t)sqlite3_column_count(statement);
   s->columns = engine_alloc(engine, s->n_columns * sizeof *s->columns);
   for (size_t i = 0; s->columns && i < s->n_columns; i++) {
-    s->columns[i].name = engine_printf(engine, "%s", sqlite3_column_name(statement, (int)i));
+    const char *name = sqlite3_column_name(statement, (int)i);
+    if (!name) return engine_fail_memory(engine);
+    s->columns[i].name = engine_printf(engine, "%s", name);
     s->columns[i].partition = -1;
     for (size_t k = 0; k < i; k++)
       if (sqlite3_stricmp(s->columns[k].name, s->columns[i].name) == 0)
@@ -383,13 +383,12 @@ static bool read_grouping(struct engine *engine, struct summary *s, const struct
   for (bool inside = true; inside && at < list->n; at++) {
     const struct token *token = &list->tokens[at];
     for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++) inside &= !token_is(token, ends[k]);
-    char *name = inside ? token_value(token) : 0;
+    char *name = inside ? shadow_value(engine, token) : 0;
     int64_t position = name && token->type == TOKEN_NUMBER ? strtol(name, 0, 10) : 0;
     for (size_t i = 0; name && i < s->n_columns; i++)
       s->columns[i].indexed |=
           position == (int64_t)i + 1 || sqlite3_stricmp(name, s->columns[i].name) == 0 ||
           (s->columns[i].source && sqlite3_stricmp(name, s->columns[i].source->name) == 0);
-    sqlite3_free(name);
   }
   return engine_ok(engine);
 }
@@ -502,19 +501,14 @@ static bool check_part(struct engine *engine, struct deriving *d) {
   if (good) read_origins(engine, d, statement, list);
   s->live = !reads.calls_extension && !reads.calls_bucket;
   sqlite3_finalize(statement);
-  int code;
-  char *error = engine_recover(engine, &code);
-  if (error && strstr(error, " values for ")) {
+  struct failure failure = engine_suspend(engine);
+  if (failure.error && strstr(failure.error, " values for ")) {
     /* The part has a column more than the table. */
-    sqlite3_free(error);
-    error = sqlite3_mprintf("write the columns out instead of *");
+    sqlite3_free(failure.error);
+    failure.error = sqlite3_mprintf("write the columns out instead of *");
   }
   sql_run(engine, "check_drop", v);
-  if (error || code) {
-    sqlite3_free(engine_recover(engine, 0));
-    engine_fail(engine, code, "%s", error ? error : "out of memory");
-  }
-  sqlite3_free(error);
+  if (failure.code) engine_resume(engine, failure);
   return engine_ok(engine);
 }
 
