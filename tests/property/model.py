@@ -21,6 +21,9 @@ LIMITS = {"far years", "text among numbers"}
 # Features that the generator leaves out because of a bug that is known and reported: {feature: bug}.
 KNOWN = {
     "text of arm": "P35: in a whole summary the arms of a UNION ALL take the first one's affinity",
+    "null bucket arm": "P35",
+    "partial": "P36: a partial unique index whose WHERE reads a column that is updated",
+    "zone of odd times": "P37: status and apply fail while a row lies outside a zone's bounds",
     "shape again": "a refresh beside another one that finds another shape of the times fails, and the next one goes on",
 }
 
@@ -137,7 +140,7 @@ class Times:
             arguments.append(literal("origin=" + r.choice(["2024-04-01", "2000-01-02", "2024-01-01T06:30:00", "1999-07-01"])))
         if self.is_text and r.random() < 0.1:
             arguments.append("'fraction=6'")
-        if r.random() < 0.05:
+        if r.random() < 0.05 and not ((self.odd or self.oddest) and "zone of odd times" in KNOWN):
             arguments.append(literal(r.choice(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])))
         if not self.is_text and r.random() < 0.1:
             arguments[0] = str(r.choice([3600, 86400, 900, 7]) * self.unit)

@@ -20,6 +20,7 @@ REFUSED = [
     r"holds numbers and text; a time is one or the other",
     r"rows computed from one partition carry another one's",
     r"it is not the sum of its partitions",
+    r"times that are dates only are in no time zone",
     r"times that are dates only need a width of whole days",
     r"is not in the spelling of the other times",
     r"the zone's clock went back over the start of a bucket",
