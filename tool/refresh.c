@@ -33,17 +33,21 @@ static bool forget(struct engine *engine, struct summary *summary) {
   return engine_begin(engine) && claim_unfill(engine, summary) && engine_commit(engine);
 }
 
-static bool fail_one(struct engine *engine, struct catalog *catalog, int64_t id, const char *name) {
+/* Nothing failed where another process has dropped the summary. */
+static bool fail_one(struct engine *engine, struct catalog *catalog, const struct summary *s) {
   int code;
   char *error = engine_recover(engine, &code);
   engine_rollback(engine);
+  bool gone = !catalog_is_current(engine, catalog) && !catalog_has(engine, s) && engine_ok(engine);
+  sqlite3_free(engine_recover(engine, 0));
   catalog_distrust(catalog);
-  if (!engine_interrupted()) {
-    talk_warning(engine->settings, "%s: %s", name, error ? error : "out of memory");
-    catalog_set_error(engine, id, error ? error : "out of memory");
+  if (!gone && !engine_interrupted()) {
+    talk_warning(engine->settings, "%s: %s", s->name, error ? error : "out of memory");
+    catalog_set_error(engine, s->name, error ? error : "out of memory");
     sqlite3_free(engine_recover(engine, 0));
   }
   sqlite3_free(error);
+  if (gone) return true;
   if (code == CODE_LOCKED)
     engine_fail(engine, CODE_LOCKED, "%s: the database stayed locked", engine->settings->database);
   return false;
@@ -57,13 +61,11 @@ bool refresh_one(struct engine *engine, struct catalog *catalog, const char *nam
   struct summary *summary = catalog_find(catalog, name);
   if (!summary) return engine_ok(engine);
   if (engine->settings->full && !summary->broken && !forget(engine, summary)) return false;
-  int64_t id = summary->id;
-  name = summary->name; /* as it was declared */
-  progress_start(&progress, engine->settings, name, 0);
+  progress_start(&progress, engine->settings, summary->name, 0);
   bool good = refresher_run(engine, catalog, summary, &report);
   progress_end(&progress);
-  if (!good) return fail_one(engine, catalog, id, name);
-  print_result(engine, name, &report, engine_clock_s() - started);
+  if (!good) return fail_one(engine, catalog, summary);
+  print_result(engine, summary->name, &report, engine_clock_s() - started);
   return true;
 }
 

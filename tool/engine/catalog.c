@@ -116,6 +116,12 @@ bool catalog_load(struct engine *engine, struct catalog *catalog) {
   return engine_ok(engine);
 }
 
+bool catalog_has(struct engine *engine, const struct summary *s) {
+  return engine_int(engine,
+                    engine_printf(engine, "SELECT EXISTS(SELECT 1 FROM almanac_summary WHERE id=%lld)",
+                                  (long long)s->id)) != 0;
+}
+
 struct summary *catalog_find(const struct catalog *catalog, const char *name) {
   for (size_t i = 0; i < catalog->n; i++)
     if (sqlite3_stricmp(catalog->summaries[i]->name, name) == 0) return catalog->summaries[i];
@@ -140,9 +146,13 @@ const char *catalog_exact(const struct summary *s) {
 }
 
 bool catalog_insert(struct engine *engine, struct summary *summary) {
-  sqlite3_stmt *insert = engine_prepare(
-      engine,
-      "INSERT INTO almanac_summary(name, definition, kind, exact, source, proven) VALUES(?1,?2,?3,?4,?5,?6)");
+  /* No number is given twice: somebody may be refreshing the summary that had it before. */
+  engine_exec(engine, "INSERT INTO almanac_setting(name, value) VALUES('last_summary', "
+                      "(SELECT coalesce(max(id), 0)+1 FROM almanac_summary)) ON CONFLICT(name) DO UPDATE SET "
+                      "value=max(value, (SELECT coalesce(max(id), 0) FROM almanac_summary))+1");
+  sqlite3_stmt *insert =
+      engine_prepare(engine, "INSERT INTO almanac_summary(id, name, definition, kind, exact, source, proven) "
+                             "SELECT value,?1,?2,?3,?4,?5,?6 FROM almanac_setting WHERE name='last_summary'");
   if (!insert) return false;
   engine_bind_text(engine, insert, 1, summary->name);
   engine_bind_text(engine, insert, 2, summary->definition);
@@ -161,11 +171,11 @@ bool catalog_set_track(struct engine *engine, const struct summary *s) {
                                            (long long)s->track, (long long)s->id));
 }
 
-bool catalog_set_error(struct engine *engine, int64_t id, const char *error) {
+bool catalog_set_error(struct engine *engine, const char *name, const char *error) {
   return engine_exec(
       engine,
-      engine_printf(engine, "UPDATE almanac_summary SET last_error=%Q WHERE id=%lld AND last_error IS NOT %Q",
-                    error, (long long)id, error));
+      engine_printf(engine, "UPDATE almanac_summary SET last_error=%Q WHERE name=%Q AND last_error IS NOT %Q",
+                    error, name, error));
 }
 
 bool catalog_status_view(struct engine *engine, const struct catalog *catalog) {

@@ -37,6 +37,9 @@ void catalog_distrust(struct catalog *catalog);
 
 struct summary *catalog_find(const struct catalog *catalog, const char *name);
 
+/* Is the summary still in the database, neither dropped nor declared anew by another process? */
+bool catalog_has(struct engine *engine, const struct summary *summary);
+
 /* Adds the summary's row, which gives it its id. Its track is set later by catalog_set_track. */
 bool catalog_insert(struct engine *engine, struct summary *summary);
 bool catalog_set_track(struct engine *engine, const struct summary *summary);
@@ -44,7 +47,7 @@ bool catalog_append(struct engine *engine, struct catalog *catalog, struct summa
 void catalog_remove(struct catalog *catalog, const struct summary *summary);
 
 /* Keeps the error of a run, in a transaction of its own. */
-bool catalog_set_error(struct engine *engine, int64_t id, const char *error);
+bool catalog_set_error(struct engine *engine, const char *name, const char *error);
 
 bool catalog_is_paused(struct engine *engine);
 

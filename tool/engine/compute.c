@@ -135,14 +135,16 @@ bool compute_publish(struct engine *engine, struct computation *c, int64_t next,
 
 /* ------------------------------------------------------------------------------------------------- whole */
 
-/* Copies or deletes rows in transactions that stay within lock_ms; `section` works on rowids ?1 to ?2. */
-static bool in_batches(struct engine *engine, const char *section, const struct sql_variable *v,
-                       int64_t last) {
+/* Copies or deletes rows in transactions that stay within lock_ms; `section` works on rowids ?1 to ?2. The
+   stored table may be another definition's by now. */
+static bool in_batches(struct engine *engine, const struct summary *s, const char *section,
+                       const struct sql_variable *v, int64_t last) {
   int64_t n = 1000;
   for (int64_t from = 1; from <= last && engine_ok(engine);) {
     double started = engine_clock_s();
-    if (!engine_begin(engine) || !run_bound(engine, section, v, from, from + n - 1) || !engine_commit(engine))
-      return false;
+    if (!engine_begin(engine)) return false;
+    if (!catalog_has(engine, s)) return engine_fail(engine, CODE_FAILED, "it was dropped meanwhile");
+    if (!run_bound(engine, section, v, from, from + n - 1) || !engine_commit(engine)) return false;
     double spent_ms = (engine_clock_s() - started) * 1000;
     from += n;
     if (spent_ms < engine->settings->lock_ms / 4.0)
@@ -160,11 +162,12 @@ bool compute_whole(struct engine *engine, struct computation *c, int64_t *rows) 
   run_bound(engine, "compute_whole", v, c->token, 0);
   if (!engine_commit(engine)) return false;
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
-  if (!in_batches(engine, "whole_insert", v, *rows) || !engine_begin(engine)) return false;
+  if (!in_batches(engine, c->summary, "whole_insert", v, *rows) || !engine_begin(engine)) return false;
   sql_run(engine, "whole_flip", v);
   if (engine_ok(engine) && sqlite3_changes(engine->db) > 0) sql_run(engine, "publish_version", v);
   if (!engine_commit(engine)) return false;
-  return in_batches(engine, "whole_delete", v, engine_int(engine, sql_text(engine, "stored_last", v)));
+  return in_batches(engine, c->summary, "whole_delete", v,
+                    engine_int(engine, sql_text(engine, "stored_last", v)));
 }
 
 /* ------------------------------------------------------------------------------------------------- proof */
