@@ -37,6 +37,11 @@ FROM almanac_summary s ORDER BY s.name;
 -- @dirty_time
 (SELECT count(*) FROM (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION SELECT p1 FROM {dirty}))+NOT {ok}
 
+-- A change may lie beyond the bounds of a time zone until the next refresh, so that its bucket is not known yet.
+
+-- @dirty_zone
+(SELECT count(*) FROM {dirty})+(SELECT count(*) FROM {region} WHERE hi<>x'ff')+NOT {ok}
+
 -- @dirty_key
 (SELECT count(*) FROM (SELECT {region_columns} FROM {region} UNION SELECT {dirty_columns} FROM {dirty}))+NOT {ok}
 

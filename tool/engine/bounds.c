@@ -75,10 +75,7 @@ bool bounds_create(struct engine *engine, struct summary *s) {
   return fill(engine, s, from_s - years_ahead_s(s), to_s);
 }
 
-bool bounds_cover(struct engine *engine, struct summary *s) {
-  int64_t from_s, to_s;
-  if (s->kind != KIND_TIME || s->grain.kind != GRAIN_BOUNDS || !needed(engine, s, &from_s, &to_s))
-    return engine_ok(engine);
+static bool cover(struct engine *engine, const struct summary *s, int64_t from_s, int64_t to_s) {
   char *table = summary_object(engine, s, "bounds");
   int64_t first = engine_int(engine, engine_printf(engine, "SELECT min(start) FROM %s", table));
   int64_t last = engine_int(engine, engine_printf(engine, "SELECT max(start) FROM %s", table));
@@ -86,4 +83,18 @@ bool bounds_cover(struct engine *engine, struct summary *s) {
   if (to_s - years_ahead_s(s) / 2 > last && !fill(engine, s, last, to_s)) return false;
   if (from_s < first) return fill(engine, s, from_s, first);
   return engine_ok(engine);
+}
+
+bool bounds_cover(struct engine *engine, struct summary *s) {
+  int64_t from_s, to_s;
+  if (s->broken || !s->track || s->kind != KIND_TIME || s->grain.kind != GRAIN_BOUNDS)
+    return engine_ok(engine);
+  if (!needed(engine, s, &from_s, &to_s) || !engine_exec(engine, "SAVEPOINT almanac_bounds")) return false;
+  if (cover(engine, s, from_s, to_s)) return engine_exec(engine, "RELEASE almanac_bounds");
+  /* A hole in the table would put rows into wrong buckets: all of it or nothing. */
+  int code;
+  char *error = engine_recover(engine, &code);
+  s->broken = engine_printf(engine, "%s", error ? error : "out of memory");
+  sqlite3_free(error);
+  return engine_exec(engine, "ROLLBACK TO almanac_bounds") && engine_exec(engine, "RELEASE almanac_bounds");
 }

@@ -11,7 +11,8 @@
    multiples of. Nothing to do for grains without a zone. */
 bool bounds_create(struct engine *engine, struct summary *summary);
 
-/* Within a write transaction: adds what is missing for the rows that there are now. */
+/* Within a write transaction: adds what is missing for the rows that there are now. Where that can't be done
+   the summary is `broken`, and the others go on. */
 bool bounds_cover(struct engine *engine, struct summary *summary);
 
 #endif

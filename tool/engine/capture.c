@@ -148,7 +148,7 @@ static char *conflict(struct engine *engine, const struct source *source, const 
 
 /* Does an UPDATE change a column of the constraint? Bytes decide, for a collation may see no difference. */
 static char *moves(struct engine *engine, const struct source_unique *unique) {
-  if (unique->has_generated) return "1";
+  if (unique->has_generated || unique->is_partial) return "1";
   sqlite3_str *out = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < unique->n_columns; i++)
     sqlite3_str_appendf(out, "%sNEW.\"%w\" IS NOT OLD.\"%w\" COLLATE BINARY", i ? " OR " : "",
@@ -195,9 +195,11 @@ static const struct sql_variable *guards(struct engine *engine, const struct sum
   return sql_literal(engine, v, "guards", engine_finish(engine, conditions));
 }
 
-/* The columns of all unique constraints: ` OF a, rowid, ...`. */
+/* The columns of all unique constraints: ` OF a, rowid, ...`; nothing where any column counts. */
 static char *unique_columns(struct engine *engine, const struct source *source) {
-  if (source->has_generated) return "";
+  bool any = source->has_generated;
+  for (size_t i = 0; i < source->n_uniques; i++) any |= source->uniques[i].is_partial;
+  if (any) return "";
   sqlite3_str *of = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < source->n_uniques; i++)
     for (size_t k = 0; k < source->uniques[i].n_columns; k++)

@@ -184,9 +184,11 @@ bool catalog_status_view(struct engine *engine, const struct catalog *catalog) {
     const struct summary *s = catalog->summaries[i];
     if (s->broken || (s->kind == KIND_TIME && !s->track)) continue;
     const struct sql_variable *v = summary_variables(engine, s);
-    const char *section = s->kind == KIND_TIME  ? "dirty_time"
-                          : s->kind == KIND_KEY ? "dirty_key"
-                                                : "dirty_whole";
+    bool zone = s->kind == KIND_TIME && s->grain.kind == GRAIN_BOUNDS;
+    const char *section = zone                   ? "dirty_zone"
+                          : s->kind == KIND_TIME ? "dirty_time"
+                          : s->kind == KIND_KEY  ? "dirty_key"
+                                                 : "dirty_whole";
     sqlite3_str_appendf(dirty, " WHEN %lld THEN %s", (long long)s->id, sql_text(engine, section, v));
     if (s->kind == KIND_TIME)
       sqlite3_str_appendf(stored_to, " WHEN %lld THEN %s", (long long)s->id,

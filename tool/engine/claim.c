@@ -128,13 +128,36 @@ static bool fan_tables(struct engine *engine, const struct catalog *catalog) {
   return engine_ok(engine);
 }
 
+/* Is it the first summary of its track that can stand for the track? Where all are broken, the first of them.
+ */
+static bool stands_for_track(const struct catalog *catalog, size_t index) {
+  const struct summary *s = catalog->summaries[index];
+  if (s->kind == KIND_WHOLE || !s->track) return false;
+  for (size_t i = 0; i < catalog->n; i++) {
+    const struct summary *other = catalog->summaries[i];
+    if (other->track != s->track || i == index) continue;
+    if (other->broken ? s->broken && i < index : s->broken || i < index) return false;
+  }
+  return true;
+}
+
+/* Nobody can be handed the changes of a track whose summaries are all broken: all of them are dirty. */
+static bool settle_broken(struct engine *engine, const struct catalog *catalog, const struct summary *any) {
+  for (size_t i = 0; i < catalog->n; i++)
+    if (catalog->summaries[i]->track == any->track) unfill_broken(engine, catalog->summaries[i]);
+  return sql_run(
+      engine, any->kind == KIND_TIME ? "region_clear_time" : "region_clear",
+      sql_literal(engine, 0, "region", engine_printf(engine, "almanac_region_%lld", (long long)any->track)));
+}
+
 bool claim_settle(struct engine *engine, const struct catalog *catalog) {
   for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
     const struct summary *s = catalog->summaries[i];
-    bool first = !s->broken && s->kind != KIND_WHOLE && s->track;
-    for (size_t k = 0; k < i && first; k++)
-      first = catalog->summaries[k]->track != s->track || catalog->summaries[k]->broken;
-    if (!first) continue;
+    if (!stands_for_track(catalog, i)) continue;
+    if (s->broken) {
+      settle_broken(engine, catalog, s);
+      continue;
+    }
     if (s->kind == KIND_TIME) settle_tail(engine, catalog, s);
     fan_out(engine, catalog, s);
   }

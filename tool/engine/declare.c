@@ -142,6 +142,7 @@ bool declare_drop(struct engine *engine, struct catalog *catalog, struct summary
 }
 
 bool declare_arm(struct engine *engine, struct catalog *catalog) {
+  for (size_t i = 0; i < catalog->n; i++) bounds_cover(engine, catalog->summaries[i]);
   if (!capture_arm(engine, catalog) || !claim_settle(engine, catalog)) return false;
   for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
     struct summary *s = catalog->summaries[i];

@@ -80,12 +80,13 @@ static void read_uniques(struct engine *engine, struct source *source) {
   sqlite3_stmt *indexes = engine_prepare(
       engine,
       engine_printf(engine,
-                    "SELECT name, origin FROM pragma_index_list(%Q, 'main') WHERE \"unique\" ORDER BY name",
+                    "SELECT name, partial FROM pragma_index_list(%Q, 'main') WHERE \"unique\" ORDER BY name",
                     source->name));
   while (engine_step(engine, indexes)) {
     struct source_unique *unique = add_unique(engine, source);
     if (!unique) break;
     unique->index = engine_column(engine, indexes, 0);
+    unique->is_partial = sqlite3_column_int(indexes, 1) != 0;
     sqlite3_stmt *columns = engine_prepare(
         engine, engine_printf(
                     engine, "SELECT name, coll FROM pragma_index_xinfo(%Q, 'main') WHERE key ORDER BY seqno",

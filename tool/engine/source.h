@@ -19,6 +19,7 @@ struct source_unique {
   size_t n_columns;
   bool has_expression; /* then `columns` doesn't tell it */
   bool has_generated;  /* a BEFORE UPDATE trigger doesn't know their new values */
+  bool is_partial;     /* a row may enter it by a change of any column */
 };
 
 struct source {
