@@ -116,7 +116,7 @@ static int version(const struct settings *settings) {
 static int run(const struct command *command, const struct settings *settings) {
   struct engine engine;
   int code = CODE_FAILED;
-  if (engine_open(&engine, settings, false)) code = command->run(&engine);
+  if (engine_open(&engine, settings)) code = command->run(&engine);
   if (!engine_ok(&engine)) code = report(settings, engine.error, engine.code);
   engine_close(&engine);
   return code;

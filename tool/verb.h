@@ -1,7 +1,6 @@
 /*
-** The commands of the tool, one file each. A verb works on an open engine and returns the exit code; what
-*went
-** wrong stands in the engine, and main says it.
+** The commands of the tool, one file each. A verb works on an open engine and returns the exit code;
+** what went wrong stands in the engine, and main says it.
 */
 #ifndef ALMANAC_VERB_H
 #define ALMANAC_VERB_H

@@ -1,7 +1,6 @@
 /*
-** Buckets in a time zone, readable without the extension: a table of the instants at which they start, from
-*the
-** oldest row to some years ahead. Each refresh sees that it reaches far enough.
+** Buckets in a time zone, readable without the extension: a table of the instants at which they start,
+** from the oldest row to some years ahead. Each refresh sees that it reaches far enough.
 */
 #ifndef ALMANAC_BOUNDS_H
 #define ALMANAC_BOUNDS_H

@@ -1,7 +1,6 @@
 /*
-** Capture: one track per source and partition expression, whatever the number of summaries, and one per table
-*of
-** which any change counts. A track is a region table and the triggers that fill it.
+** Capture: one track per source and partition expression, whatever the number of summaries, and one per
+** table of which any change counts. A track is a region table and the triggers that fill it.
 */
 #ifndef ALMANAC_CAPTURE_H
 #define ALMANAC_CAPTURE_H

@@ -3,7 +3,8 @@
 
 enum { FORMAT = 1 }; /* of the tables; raised when an older tool could not keep them right */
 
-bool catalog_exists(struct engine *engine) {
+/* Is there a catalog? Fails if a newer tool has made it. */
+static bool catalog_exists(struct engine *engine) {
   if (source_object(engine, "almanac_setting", 0) != OBJECT_TABLE) return false;
   int64_t format = engine_int(engine, "SELECT value FROM almanac_setting WHERE name='format'");
   if (format > FORMAT)

@@ -10,9 +10,6 @@ struct catalog {
   int64_t schema_version; /* of the database when it was loaded, or changed by us */
 };
 
-/* Is there a catalog? Fails if a newer tool has made it. */
-bool catalog_exists(struct engine *engine);
-
 /* Fails with the remedy where there is none. */
 bool catalog_require(struct engine *engine);
 

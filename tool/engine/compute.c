@@ -194,7 +194,7 @@ static bool prove(struct engine *engine, struct computation *c, int *partitions,
   sql_run(engine, s->kind == KIND_TIME ? "prove_list_time" : "prove_list_key", v);
   if (s->kind == KIND_TIME) sql_run(engine, "claimed_ranges", v);
   *partitions = (int)engine_int(engine, sql_text(engine, "claimed_count", v));
-  if (*partitions < 3 || !engine_ok(engine)) return engine_ok(engine);
+  if (*partitions < PROOF_PARTITIONS || !engine_ok(engine)) return engine_ok(engine);
   /* Together, then each alone. */
   compute_slice(engine, v, 1, *partitions);
   sql_run(engine, "prove_keep", v);

@@ -6,6 +6,8 @@
 #define ALMANAC_COMPUTE_H
 #include "tool/engine/summary.h"
 
+enum { PROOF_PARTITIONS = 3 }; /* with fewer a proof would prove little */
+
 /* The temporary objects of one summary's refresh. */
 struct computation {
   const struct summary *summary;
@@ -34,9 +36,8 @@ bool compute_whole(struct engine *engine, struct computation *computation, int64
 
 /*
 ** Is the definition the sum of its partitions? Computes the newest three together and each alone and
-*compares.
-** *partitions gets how many there were: with fewer than three nothing is known yet. *disproof gets what is
-*wrong, or NULL.
+** compares. *partitions gets how many there were: with fewer than three nothing is known yet. *disproof
+** gets what is wrong, or NULL.
 */
 bool compute_prove(struct engine *engine, const struct summary *summary, int *partitions, char **disproof);
 

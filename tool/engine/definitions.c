@@ -1,7 +1,6 @@
 /*
-** A definitions file is read in one pass over its tokens. Each statement is cut off at its semicolon first,
-*so
-** that no mistake in it can swallow the next one, and then read by its first words.
+** A definitions file is read in one pass over its tokens. Each statement is cut off at its semicolon
+** first, so that no mistake in it can swallow the next one, and then read by its first words.
 */
 #include "tool/engine/definitions.h"
 #include "tool/engine/token.h"

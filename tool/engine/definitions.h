@@ -41,8 +41,8 @@ struct definitions {
 ** says what was expected and what was found. `DROP MATERIALIZED VIEW a, b` gives two statements. BEGIN,
 ** COMMIT, END, ROLLBACK, SAVEPOINT, RELEASE, VACUUM, ATTACH, DETACH, a PRAGMA and parameters are refused:
 ** "apply runs the file as one transaction". CREATE TRIGGER bodies keep their semicolons. A shell's dot
-*command
-** gets a message of its own. engine->db is asked which words are keywords; nothing else is looked up.
+** command gets a message of its own. engine->db is asked which words are keywords; nothing else is looked
+** up.
 */
 bool definitions_read(struct engine *engine, const char *file, const char *text, struct definitions *out);
 void definitions_free(struct definitions *definitions);

@@ -32,6 +32,11 @@ static bool is_of_moment(int rc) {
          rc == SQLITE_IOERR || rc == SQLITE_FULL;
 }
 
+/* Of the system's reasons: the disk, a quota, or a limit on files. */
+static bool is_full(int reason) {
+  return reason == ENOSPC || reason == EDQUOT || reason == EFBIG;
+}
+
 bool engine_fail_sqlite(struct engine *engine) {
   int rc = sqlite3_errcode(engine->db) & 0xff;
   if (!engine_ok(engine)) return false;
@@ -48,7 +53,7 @@ bool engine_fail_sqlite(struct engine *engine) {
     return engine_fail(engine, CODE_FAILED, "%s: the database is read-only", engine->settings->database);
   if (rc == SQLITE_INTERRUPT) return engine_fail(engine, CODE_INTERRUPTED, "interrupted");
   if (rc == SQLITE_NOMEM) return engine_fail_memory(engine);
-  if (rc == SQLITE_FULL)
+  if (rc == SQLITE_FULL || (rc == SQLITE_IOERR && is_full(sqlite3_system_errno(engine->db))))
     return engine_fail(
         engine, CODE_FAILED,
         "%s: the disk is full, that of the database or that of temporary files (SQLITE_TMPDIR)",
@@ -285,14 +290,13 @@ static bool is_file(struct engine *engine, const char *path) {
   return readable || engine_fail(engine, CODE_NO_DATABASE, "%s: %s", path, strerror(reason));
 }
 
-bool engine_open(struct engine *engine, const struct settings *settings, bool read_only) {
+bool engine_open(struct engine *engine, const struct settings *settings) {
   memset(engine, 0, sizeof *engine);
   engine->settings = settings;
   engine->deadline_s = settings->max_time_s > 0 ? engine_clock_s() + settings->max_time_s : 0;
   /* SQLite would create a missing file and call a directory "unable to open": say what it is instead. */
   if (!is_file(engine, settings->database)) return false;
-  int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-  if (sqlite3_open_v2(settings->database, &engine->db, flags, 0) == SQLITE_NOMEM)
+  if (sqlite3_open_v2(settings->database, &engine->db, SQLITE_OPEN_READWRITE, 0) == SQLITE_NOMEM)
     return engine_fail_memory(engine);
   if (sqlite3_errcode(engine->db) != SQLITE_OK)
     return engine_fail(engine, CODE_NO_DATABASE, "%s: %s", settings->database, sqlite3_errmsg(engine->db));

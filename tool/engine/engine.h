@@ -57,7 +57,7 @@ struct engine {
 };
 
 /* Opens settings->database, which must exist and be a database. Free with engine_close in any case. */
-bool engine_open(struct engine *engine, const struct settings *settings, bool read_only);
+bool engine_open(struct engine *engine, const struct settings *settings);
 void engine_close(struct engine *engine);
 
 /* Gives back all memory of the arena: between two runs of one command. */

@@ -46,11 +46,11 @@ static bool prove(struct engine *engine, struct catalog *catalog, struct summary
   if (!compute_prove(engine, s, &partitions, &disproof)) return false;
   *disproved = disproof != 0;
   if (disproof) return disprove(engine, catalog, s);
-  if (partitions < 3 && !is_dirty(engine, s)) return engine_ok(engine);
+  if (partitions < PROOF_PARTITIONS && !is_dirty(engine, s)) return engine_ok(engine);
   if (!engine_begin(engine)) return false;
   /* Its id may be another definition's by now. */
   if (!catalog_is_current(engine, catalog)) return engine_commit(engine);
-  s->proven = partitions >= 3;
+  s->proven = partitions >= PROOF_PARTITIONS;
   if (s->proven)
     engine_exec(engine,
                 engine_printf(engine, "UPDATE almanac_summary SET proven=1 WHERE id=%lld", (long long)s->id));

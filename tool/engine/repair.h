@@ -1,7 +1,6 @@
 /*
-** Repairs, within the write transaction that starts a refresh: what changed in the schema or in the spelling
-*of
-** times since a summary was declared.
+** Repairs, within the write transaction that starts a refresh: what changed in the schema or in the
+** spelling of times since a summary was declared.
 */
 #ifndef ALMANAC_REPAIR_H
 #define ALMANAC_REPAIR_H

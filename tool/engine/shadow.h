@@ -1,8 +1,7 @@
 /*
 ** Running a user's SELECT over a part of its source, without a parser: the source's name is given another
-*meaning
-** by a WITH clause, the calls of time_bucket are found and replaced by tokens, and SQLite's authorizer tells
-** what is read, so that nothing reads the source past the part.
+** meaning by a WITH clause, the calls of time_bucket are found and replaced by tokens, and SQLite's
+** authorizer tells what is read, so that nothing reads the source past the part.
 */
 #ifndef ALMANAC_SHADOW_H
 #define ALMANAC_SHADOW_H

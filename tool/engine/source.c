@@ -31,16 +31,13 @@ enum object_type source_object(struct engine *engine, const char *name, char **s
 static void read_columns(struct engine *engine, struct source *source) {
   sqlite3_stmt *rows = engine_prepare(
       engine,
-      engine_printf(
-          engine,
-          "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(%Q, 'main') ORDER BY cid",
-          source->name));
+      engine_printf(engine, "SELECT name, type, pk, hidden FROM pragma_table_xinfo(%Q, 'main') ORDER BY cid",
+                    source->name));
   int n_keys = 0;
   while (engine_step(engine, rows)) {
     struct source_column column = {.name = engine_column(engine, rows, 0),
                                    .type = engine_column(engine, rows, 1)};
-    column.not_null = sqlite3_column_int(rows, 2) != 0;
-    int hidden = sqlite3_column_int(rows, 4);
+    int hidden = sqlite3_column_int(rows, 3);
     column.generated = hidden == 2 || hidden == 3;
     if (!column.type) column.type = "";
     const char *collation = 0;
@@ -48,8 +45,8 @@ static void read_columns(struct engine *engine, struct source *source) {
                                       0) == SQLITE_NOMEM)
       engine_fail_memory(engine);
     column.collation = engine_printf(engine, "%s", collation ? collation : "BINARY");
-    if (sqlite3_column_int(rows, 3) > 0) n_keys++;
-    if (sqlite3_column_int(rows, 3) == 1 && sqlite3_stricmp(column.type, "INTEGER") == 0)
+    if (sqlite3_column_int(rows, 2) > 0) n_keys++;
+    if (sqlite3_column_int(rows, 2) == 1 && sqlite3_stricmp(column.type, "INTEGER") == 0)
       source->integer_primary_key = column.name;
     source->has_generated |= column.generated;
     source->columns = engine_grow(engine, source->columns, &source->n_columns, sizeof column);

@@ -7,7 +7,6 @@ struct source_column {
   char *name;
   char *type;      /* as declared, "" if not */
   char *collation; /* "BINARY" and so on */
-  bool not_null;
   bool generated;
 };
 

@@ -17,6 +17,7 @@ struct result_column {
   char *name;
   const struct source_column *source; /* a plain column of the source, else NULL */
   int partition;                      /* which partition column it is, else -1 */
+  bool grouped;                       /* the SELECT groups by it */
   bool indexed; /* a plain column by which rows are looked for: grouped by, or not REAL */
 };
 
@@ -39,6 +40,8 @@ struct summary {
   char *key_columns[KEYS_MAX];   /* KIND_KEY: the column where a key is one, else NULL */
   size_t n_partition;            /* partition columns: 1 for time, the keys' number, 0 for whole */
   bool partition_shown; /* all of them are result columns, so that many partitions can be computed at once */
+
+  bool additive; /* it is the sum of its partitions, as its form tells: no need to try */
 
   char *select_part; /* the SELECT over the part: buckets are the part's column almanac_bucket */
   char *select_live; /* the SELECT in plain SQL over the tables themselves */
