@@ -1,0 +1,41 @@
+#include "tool/engine/additive.h"
+
+/* With none of these a SELECT looks at rows one by one and at groups one by one: no window or limit over
+   several groups, no second look at the source, no row made of nothing by an outer join. */
+static bool is_excluded(const struct token *token) {
+  static const char *const words[] = {"over", "limit", "union", "intersect", "except",  "exists", "with",
+                                      "left", "right", "full",  "outer",     "natural", "values", "distinct"};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    if (token_is(token, words[i])) return true;
+  return false;
+}
+
+/* Is the token the source's name, where it is not in front of a column? */
+static bool names_source(const struct summary *s, const struct token_list *list, size_t i) {
+  const struct token *token = &list->tokens[i];
+  if (!token_is_name(token) || (i + 1 < list->n && token_is(token + 1, ".")) ||
+      (i > 0 && token_is(token - 1, ".")))
+    return false;
+  char *name = token_value(token);
+  bool same = name && sqlite3_stricmp(name, s->source->name) == 0;
+  sqlite3_free(name);
+  return same;
+}
+
+bool additive_by_form(const struct summary *s, const struct token_list *list) {
+  if (!s->source) return false;
+  size_t n_selects = 0, n_sources = 0;
+  for (size_t i = 0; i < list->n; i++) {
+    if (is_excluded(&list->tokens[i])) return false;
+    n_selects += token_is(&list->tokens[i], "select");
+    n_sources += names_source(s, list, i);
+  }
+  if (n_selects != 1 || n_sources != 1) return false;
+  for (size_t k = 0; k < s->n_partition; k++) {
+    bool grouped = false;
+    for (size_t i = 0; i < s->n_columns; i++)
+      grouped |= s->columns[i].partition == (int)k && s->columns[i].grouped;
+    if (!grouped) return false;
+  }
+  return true;
+}

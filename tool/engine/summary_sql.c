@@ -1,0 +1,199 @@
+#include "tool/engine/summary.h"
+#include <string.h>
+
+char *summary_object(struct engine *engine, const struct summary *summary, const char *what) {
+  return engine_printf(engine, "almanac_%s_%lld", what, (long long)summary->id);
+}
+
+/* The stored column that holds partition column i: a result column, or one of our own. */
+static char *stored_partition(struct engine *engine, const struct summary *s, size_t i) {
+  for (size_t c = 0; c < s->n_columns; c++)
+    if (s->columns[c].partition == (int)i) return quoted(engine, s->columns[c].name);
+  return engine_printf(engine, "almanac_p%d", (int)i + 1);
+}
+
+static const char *partition_type(const struct summary *s) {
+  return s->shape.is_text ? "TEXT" : s->shape.is_real ? "REAL" : "INTEGER";
+}
+
+/* `format` for each partition column, joined: %k region's, %p dirty list's, %s stored, %e key expression. */
+static char *for_partition(struct engine *engine, const struct summary *s, const char *format,
+                           const char *separator) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_partition; i++) {
+    if (i > 0) sqlite3_str_appendall(out, separator);
+    for (const char *at = format; *at; at++) {
+      if (*at != '%') {
+        sqlite3_str_appendchar(out, 1, *at);
+        continue;
+      }
+      at++;
+      if (*at == 'k') sqlite3_str_appendf(out, "k%d", (int)i + 1);
+      if (*at == 'p') sqlite3_str_appendf(out, "p%d", (int)i + 1);
+      if (*at == 's') sqlite3_str_appendall(out, stored_partition(engine, s, i));
+      if (*at == 'e') sqlite3_str_appendall(out, s->keys[i]);
+      if (*at == 'd' && s->kind == KIND_TIME) sqlite3_str_appendall(out, partition_type(s));
+      if (*at == 'd' && s->kind == KIND_KEY) {
+        const struct source_column *column =
+            s->key_columns[i] ? source_find(s->source, s->key_columns[i]) : 0;
+        sqlite3_str_appendall(out, column ? type_definition(engine, column, true) : "");
+      }
+    }
+  }
+  return engine_finish(engine, out);
+}
+
+/* Columns that keep their type are plain in every arm of the view; a + keeps the others without one. */
+static char *result_list(struct engine *engine, const struct summary *s, bool names_only) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_columns; i++) {
+    const struct result_column *column = &s->columns[i];
+    bool plain = names_only || column->source || column->partition >= 0;
+    sqlite3_str_appendf(out, "%s%s\"%w\"", i ? ", " : "", plain ? "" : "+", column->name);
+  }
+  return engine_finish(engine, out);
+}
+
+static char *stored_definitions(struct engine *engine, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_columns; i++) {
+    const struct result_column *column = &s->columns[i];
+    const char *type = column->source ? type_definition(engine, column->source, false)
+                       : column->partition >= 0 && s->kind == KIND_TIME ? partition_type(s)
+                                                                        : "";
+    sqlite3_str_appendf(out, "%s\"%w\"%s%s", i ? ", " : "", column->name, *type ? " " : "", type);
+  }
+  for (size_t k = 0; k < s->n_partition; k++) {
+    char *name = stored_partition(engine, s, k);
+    const struct source_column *column = s->key_columns[k] ? source_find(s->source, s->key_columns[k]) : 0;
+    if (strncmp(name, "almanac_p", 9) != 0) continue;
+    sqlite3_str_appendf(out, ", %s %s", name,
+                        s->kind == KIND_TIME ? partition_type(s)
+                        : column             ? type_definition(engine, column, true)
+                                             : "");
+  }
+  if (s->kind == KIND_WHOLE) sqlite3_str_appendall(out, ", almanac_generation INTEGER NOT NULL");
+  return engine_finish(engine, out);
+}
+
+/* What `compute` selects: the result, and our own partition columns where the result doesn't show them. */
+static char *computed_list(struct engine *engine, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  sqlite3_str_appendall(out, "almanac_computed.*");
+  for (size_t k = 0; k < s->n_partition; k++)
+    if (strncmp(stored_partition(engine, s, k), "almanac_p", 9) == 0)
+      sqlite3_str_appendf(out, ", (SELECT p%d FROM {claimed} WHERE i=(SELECT first FROM {slice}))",
+                          (int)k + 1);
+  if (s->kind == KIND_WHOLE) sqlite3_str_appendall(out, ", ?1");
+  return engine_finish(engine, out);
+}
+
+static char *source_list(struct engine *engine, const struct summary *s, const char *prefix) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_source_columns; i++)
+    sqlite3_str_appendf(out, "%s%s\"%w\"", i ? ", " : "", prefix, s->source_columns[i]);
+  return engine_finish(engine, out);
+}
+
+/* The columns of a part: under names of our own, or as the user's SELECT calls them. */
+static char *part_names(struct engine *engine, const struct summary *s, bool as_source) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  const char *separator = "";
+  if (s->kind == KIND_TIME) {
+    sqlite3_str_appendall(out, "almanac_bucket");
+    separator = ", ";
+  }
+  for (size_t i = 0; i < s->n_source_columns; i++, separator = ", ") {
+    if (as_source)
+      sqlite3_str_appendf(out, "%s\"%w\"", separator, s->source_columns[i]);
+    else
+      sqlite3_str_appendf(out, "%salmanac_c%d", separator, (int)i + 1);
+  }
+  return engine_finish(engine, out);
+}
+
+/* The key expressions without a row in front of their columns, as an index has them. */
+static char *key_names(struct engine *engine, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_partition; i++) {
+    char *key = s->key_columns[i] ? quoted(engine, s->key_columns[i])
+                                  : engine_printf(engine, "%s", s->keys[i] ? s->keys[i] : "");
+    for (char *at; (at = strstr(key, "{row}.")) != 0;)
+      key = engine_printf(engine, "%.*s%s", (int)(at - key), key, at + 6);
+    sqlite3_str_appendf(out, "%s%s", i ? ", " : "", key);
+  }
+  return engine_finish(engine, out);
+}
+
+static const struct sql_variable *partition_variables(struct engine *engine, const struct sql_variable *v,
+                                                      const struct summary *s) {
+  static const struct {
+    const char *name, *format, *separator;
+  } lists[] = {
+      {"region_columns", "%k", ", "},
+      {"region_definitions", "%k %d", ", "},
+      {"dirty_columns", "%p", ", "},
+      {"dirty_definitions", "%p %d", ", "},
+      {"dirty_order", "%p DESC", ", "},
+      {"partitions", "%s", ", "},
+      {"stored_region_matches", "r.%k IS s.%s", " AND "},
+      {"stored_dirty_matches", "d.%p IS s.%s", " AND "},
+      {"region_dirty_matches", "d.%p IS r.%k", " AND "},
+      {"new_region_matches", "r.%k IS NEW.%k", " AND "},
+      {"new_keys", "NEW.%k", ", "},
+      {"list_stored_matches", "l.%p IS s.%s", " AND "},
+      {"list_dirty_matches", "d.%p IS l.%p", " AND "},
+      {"claimed_stored_matches", "s.%s IS m.%p", " AND "},
+      {"claimed_rows_matches", "m.%p IS r.%s", " AND "},
+      {"claimed_dirty_matches", "d.%p IS m.%p", " AND "},
+  };
+  for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+    v = sql_literal(engine, v, lists[i].name, for_partition(engine, s, lists[i].format, lists[i].separator));
+  v = sql_literal(engine, v, "list_unique", s->kind == KIND_TIME ? ", UNIQUE(p1)" : "");
+  if (s->kind != KIND_KEY) return v;
+  v = sql_literal(engine, v, "key_names", key_names(engine, s));
+  v = sql_template(engine, v, "keys", for_partition(engine, s, "%e", ", "));
+  v = sql_template(engine, v, "region_matches", for_partition(engine, s, "%k IS %e", " AND "));
+  v = sql_template(engine, v, "changed_matches",
+                   for_partition(engine, s, "likelihood(%e IS d.%k, 0.000001)", " AND "));
+  return sql_template(engine, v, "claimed_matches", for_partition(engine, s, "%e IS d.%p", " AND "));
+}
+
+const struct sql_variable *summary_variables(struct engine *engine, const struct summary *s) {
+  const struct sql_variable *v = 0;
+  v = sql_literal(engine, v, "id", engine_printf(engine, "%lld", (long long)s->id));
+  v = sql_literal(engine, v, "name", quoted(engine, s->name));
+  v = sql_literal(engine, v, "temp", "");
+  v = sql_literal(engine, v, "stored", engine_printf(engine, "\"%w_stored\"", s->name));
+  v = sql_literal(engine, v, "dirty", summary_object(engine, s, "dirty"));
+  v = sql_literal(engine, v, "bounds", summary_object(engine, s, "bounds"));
+  v = sql_literal(engine, v, "ok_view", summary_object(engine, s, "ok"));
+  v = sql_literal(engine, v, "due_view", summary_object(engine, s, "due"));
+  v = sql_literal(engine, v, "tail_view", summary_object(engine, s, "tail"));
+  v = sql_literal(engine, v, "track", engine_printf(engine, "%lld", (long long)s->track));
+  v = sql_literal(engine, v, "region", engine_printf(engine, "almanac_region_%lld", (long long)s->track));
+  v = sql_literal(engine, v, "result_names", result_list(engine, s, true));
+  v = sql_literal(engine, v, "stored_columns", result_list(engine, s, false));
+  v = sql_literal(engine, v, "computed_columns", result_list(engine, s, false));
+  v = sql_literal(engine, v, "stored_definitions", stored_definitions(engine, s));
+  v = sql_template(engine, v, "computed", computed_list(engine, s));
+  v = sql_literal(engine, v, "select", s->kind == KIND_WHOLE ? s->select_live : s->select_part);
+  if (s->kind == KIND_WHOLE) return v;
+  v = sql_literal(engine, v, "source", quoted(engine, s->source->name));
+  v = sql_literal(engine, v, "source_columns", source_list(engine, s, "q."));
+  v = sql_literal(engine, v, "part", "almanac_part");
+  v = sql_literal(engine, v, "part_names", part_names(engine, s, false));
+  v = sql_literal(engine, v, "scope_names", part_names(engine, s, true));
+  v = partition_variables(engine, v, s);
+  if (s->kind == KIND_KEY) return v;
+  v = sql_literal(engine, v, "time", quoted(engine, s->time));
+  /* Not above any value of the column; a TEXT column would turn the number into text. */
+  bool is_text = strcmp(type_affinity(source_find(s->source, s->time)->type), "TEXT") == 0;
+  v = sql_literal(engine, v, "least", is_text ? "''" : "-9e999");
+  v = sql_literal(engine, v, "partition", stored_partition(engine, s, 0));
+  v = sql_literal(engine, v, "partition_type", partition_type(s));
+  v = grain_variables(engine, v, &s->shape, &s->grain);
+  v = shape_variables(engine, v, &s->shape);
+  return unit_variables(engine, v, &s->shape, s->unit ? s->unit : s->grain.unit,
+                        s->unit ? s->unit_offset : s->grain.unit_offset);
+}
