@@ -1,12 +1,13 @@
 -- Claim, compute, publish.
 
--- Partitions that lost rows or got some since the tail last moved, then the tail itself.
+-- Partitions that lost rows or got some since the tail last moved, then the tail itself. Among irregular times the
+-- newest can't be told: the tail stays, and the summary reads all rows anyway.
 
 -- @end_of_m
 {hi p=({start x=m})}
 
 -- @tail_end
-SELECT t, lo, t>lo FROM (SELECT max({ends}) AS t FROM (SELECT (SELECT max({time}) FROM {source} WHERE {time}<{above_times}) AS m)), {region} WHERE hi=x'ff'
+SELECT t, lo, t>lo FROM (SELECT max({ends}) AS t FROM (SELECT (SELECT max({time}) FROM {source} WHERE {time}<{above_times}) AS m)), {region} WHERE hi=x'ff' AND NOT (SELECT irregular FROM almanac_track WHERE id={track})
 
 -- @region_any_time
 SELECT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff')
@@ -33,7 +34,7 @@ INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (WITH RECURSIVE walk(b) AS (
 -- its token cleared: what they computed is from before this change.
 
 -- @fan_time
-INSERT INTO {dirty}(p1) SELECT DISTINCT {start x=lo} FROM {region} WHERE hi<>x'ff' ON CONFLICT(p1) DO UPDATE SET token=NULL
+INSERT INTO {dirty}(p1) SELECT DISTINCT {start x=lo} FROM {region} WHERE hi<>x'ff' AND {start x=lo} IS NOT NULL ON CONFLICT(p1) DO UPDATE SET token=NULL
 
 -- @fan_key
 UPDATE {dirty} AS d SET token=NULL WHERE EXISTS(SELECT 1 FROM {region} r WHERE {region_dirty_matches});
