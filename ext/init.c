@@ -127,10 +127,8 @@ static int register_all(sqlite3 *db) {
 }
 
 /*
-** Registers every function and table on `db`. Loading twice registers the same again, which is harmless.
-*While a
-** statement runs (SELECT load_extension() is one), SQLite refuses to replace a function: then there is
-*nothing
+** Registers every function and table on `db`. Loading twice registers the same again, which is harmless. While a
+** statement runs (SELECT load_extension() is one), SQLite refuses to replace a function: then there is nothing
 ** to do if they are ours.
 */
 EXPORT int sqlite3_almanac_init(sqlite3 *db, char **error, const sqlite3_api_routines *api) {

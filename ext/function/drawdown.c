@@ -7,19 +7,15 @@
 ** (1) rolling_drawdown is the deepest drawdown inside the frame: the minimum over rows i <= j of the frame of
 **     v[j] / v[i] - 1. The peak is never older than the frame.
 ** (2) drawdown is the frame's last value against the frame's highest.
-** (3) Mode 'ratio' (the default) gives v[j] / v[i] - 1, a fraction: -0.25 is a quarter lost. Mode 'absolute'
-*gives
+** (3) Mode 'ratio' (the default) gives v[j] / v[i] - 1, a fraction: -0.25 is a quarter lost. Mode 'absolute' gives
 **     v[j] - v[i], in the unit of v. Any case; one mode in all rows of a group.
 ** (4) The result is a REAL, at most 0, and equals that of comparing all pairs to the bit.
-** (5) NULL rows are skipped: no rows, or NULLs alone, give NULL, and drawdown's last value is the last that
-*is
+** (5) NULL rows are skipped: no rows, or NULLs alone, give NULL, and drawdown's last value is the last that is
 **     not NULL. One value gives 0.0.
-** (6) In mode 'ratio', a frame with a negative value gives NULL (no ratio means anything there), until the
-*value
+** (6) In mode 'ratio', a frame with a negative value gives NULL (no ratio means anything there), until the value
 **     has left the frame. A peak of 0 has a drawdown of 0.0.
 ** (7) Values are read as sum() does: integers as REAL, text as the number it begins with or 0.0.
-** (8) Infinity: a finite value below an infinite peak is -1.0 ('ratio') or -Infinity ('absolute'); what is
-*not
+** (8) Infinity: a finite value below an infinite peak is -1.0 ('ratio') or -Infinity ('absolute'); what is not
 **     below its peak is 0.0, also where both are infinite. 'absolute' gives -Infinity past the largest REAL.
 ** (9) Order is that of the frame. A plain aggregate takes rows in the order in which they come: use
 **     FROM (SELECT ... ORDER BY ...), or ORDER BY inside the call from SQLite 3.44 on.

@@ -41,13 +41,10 @@ static int make_views(sqlite3 *db, sqlite3_int64 *made, char **error) {
 /*
 ** almanac_live(): makes summaries exact on this connection.
 **
-** R-1  A summary whose definition calls functions of the extension shows, under its name, the rows of its
-*last
-**      refresh, for its view must be readable without the extension. almanac_live() gives this connection a
-*TEMP
+** R-1  A summary whose definition calls functions of the extension shows, under its name, the rows of its last
+**      refresh, for its view must be readable without the extension. almanac_live() gives this connection a TEMP
 **      view of the same name that equals the defining query at any time.
-** R-2  Returns how many such views there are now: an INTEGER, 0 for a database without any. Called again, it
-*makes
+** R-2  Returns how many such views there are now: an INTEGER, 0 for a database without any. Called again, it makes
 **      them anew, as after `almanac apply`.
 ** R-3  Nothing is written to the file: temporary views live in the connection.
 ** Errors: "almanac_live: ..." with SQLite's reason. Works on the main database.

@@ -3,30 +3,22 @@
 **
 ** (highest, lowest, deepest) is a monoid: of two neighbouring stretches a and b, the deepest drawdown is
 ** min(a.deepest, b.deepest, b.lowest against a.highest). A queue over a monoid is made of two stacks: `front`
-** holds, for each of the older values, the answer from it to the end of `front`; `back` holds the newer
-*values
+** holds, for each of the older values, the answer from it to the end of `front`; `back` holds the newer values
 ** and one running answer. When the oldest value goes and `front` is empty, `back` is turned into the new
-** `front`, from its end to its start. Each value is turned once, so a step costs O(1) amortized. (The
-*two-stack
+** `front`, from its end to its start. Each value is turned once, so a step costs O(1) amortized. (The two-stack
 ** queue is folklore; Tangwongsan, Hirzel and Schneider, "In-order sliding-window aggregation in worst-case
 ** constant time", 2021, describes it and its relatives.)
 **
-** Most values can never decide an answer, so they are not kept: the memory of a window that only grows (a
-*plain
-** aggregate, UNBOUNDED PRECEDING) would otherwise be that of all its values, only because one of them might
-*have
-** to go later. Take value i, the values behind it in the window, and let own(i) be the deepest drawdown from
-*the
-** peak i. If a later value is as high as i, and if own(i) is no deeper than the deepest drawdown among the
-*later
+** Most values can never decide an answer, so they are not kept: the memory of a window that only grows (a plain
+** aggregate, UNBOUNDED PRECEDING) would otherwise be that of all its values, only because one of them might have
+** to go later. Take value i, the values behind it in the window, and let own(i) be the deepest drawdown from the
+** peak i. If a later value is as high as i, and if own(i) is no deeper than the deepest drawdown among the later
 ** values, then i decides nothing, now or after any further values: whatever comes is as deep below the later
-** peak. So i joins the run of the next kept value. What is left are the peaks not reached again and the
-*records
+** peak. So i joins the run of the next kept value. What is left are the peaks not reached again and the records
 ** of the deepest drawdown seen from the end: a few dozen of a million values of a random walk, and all values
 ** only where they fall all the way or are built to that end (24 bytes each).
 **
-** The result is that of the comparison of all pairs to the bit: value / peak - 1 and value - peak are
-*monotone
+** The result is that of the comparison of all pairs to the bit: value / peak - 1 and value - peak are monotone
 ** in both operands also as rounded, so the highest peak and the lowest value give the minimum.
 */
 #include "ext/kernel/drawdown.h"
@@ -115,8 +107,7 @@ static void turn(drawdown_queue *queue) {
 }
 
 /*
-** Makes room for one more run: 0, or -1. Compressing costs as much as there is, so it must win half of the
-*room
+** Makes room for one more run: 0, or -1. Compressing costs as much as there is, so it must win half of the room
 ** or make way for twice as much: then each value pays for a constant part of it.
 */
 static int reserve(drawdown_queue *queue) {

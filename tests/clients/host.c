@@ -3,8 +3,7 @@
 **
 **   host EXTENSION [SQL ...]      opens, loads, reloads, queries and closes again and again, also in threads
 **
-** Ends with 0 when everything held, else prints what didn't and ends with 1. The test runs it under valgrind
-*and
+** Ends with 0 when everything held, else prints what didn't and ends with 1. The test runs it under valgrind and
 ** with sanitizers. The SQL statements are run as they are; their results are only counted.
 */
 #include <pthread.h>

@@ -1,7 +1,6 @@
 /*
 ** Reads a definitions file from standard input and prints what definitions_read made of it, one JSON object a
-** line, or the error. With a number as argument, the memory allocation of that number fails (and all after
-*it).
+** line, or the error. With a number as argument, the memory allocation of that number fails (and all after it).
 */
 #include "tool/engine/definitions.h"
 #include <stdarg.h>

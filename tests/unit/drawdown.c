@@ -1,6 +1,5 @@
 /*
-** The drawdown kernel alone: against all pairs on random pushes and pops, its memory over ten million values,
-*and
+** The drawdown kernel alone: against all pairs on random pushes and pops, its memory over ten million values, and
 ** what it does when there is no memory. `drawdown SEED`; prints what is wrong and ends with 1.
 */
 #include <math.h>

@@ -1,6 +1,5 @@
 /*
-** The time kernels without SQLite, under sanitizers: damaged zone files, any text as time, width and
-*modifier, any
+** The time kernels without SQLite, under sanitizers: damaged zone files, any text as time, width and modifier, any
 ** number as ts, every failing allocation, and next_s against floor_s. `time SEED FILE ...` with TZif files.
 */
 #include "ext/kernel/time_grain.h"

@@ -1,7 +1,6 @@
 /*
 ** Reads texts from standard input with NULs between and prints the tokens of each: a line "TYPE OFFSET LENGTH
-** VALUE" a token, the value in hex, then a line "end". With a number as argument, the allocation of that
-*number
+** VALUE" a token, the value in hex, then a line "end". With a number as argument, the allocation of that number
 ** fails, and all that follow it: the line is then "memory".
 */
 #include "tool/engine/token.h"

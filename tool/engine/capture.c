@@ -22,12 +22,13 @@ static int64_t add_track(struct engine *engine, const char *source, const char *
   return sqlite3_last_insert_rowid(engine->db);
 }
 
-int64_t capture_table_track(struct engine *engine, const char *table) {
+/* The track of a table of which any change counts; 0 if there is none. */
+static int64_t table_track(struct engine *engine, const char *table) {
   return find_track(engine, table, "whole", "");
 }
 
 static bool join_table(struct engine *engine, const struct summary *summary, const char *table) {
-  int64_t track = capture_table_track(engine, table);
+  int64_t track = table_track(engine, table);
   if (!track) {
     track = add_track(engine, table, "whole", "", "", 0, 0);
     const struct sql_variable *v =
@@ -363,7 +364,7 @@ char *capture_intact(struct engine *engine, const struct summary *s, const struc
   sqlite3_str_appendall(out, s->kind == KIND_WHOLE ? "1" : captured(engine, v, s->track, s->source->name, s));
   for (size_t i = 0; i < s->n_tables; i++) {
     sqlite3_str_appendf(out, " AND %s",
-                        captured(engine, v, capture_table_track(engine, s->tables[i]), s->tables[i], 0));
+                        captured(engine, v, table_track(engine, s->tables[i]), s->tables[i], 0));
   }
   return engine_finish(engine, out);
 }
@@ -379,7 +380,7 @@ char *capture_condition(struct engine *engine, const struct summary *s,
   sqlite3_str *out = sqlite3_str_new(engine->db);
   sqlite3_str_appendf(out, "%s AND ", capture_intact(engine, s, variables));
   for (size_t i = 0; i < s->n_tables; i++) {
-    int64_t track = capture_table_track(engine, s->tables[i]);
+    int64_t track = table_track(engine, s->tables[i]);
     const struct sql_variable *v = sql_literal(
         engine, variables, "region", engine_printf(engine, "almanac_region_%lld", (long long)track));
     sqlite3_str_appendf(out, "%s AND ", sql_text(engine, "unchanged", v));

@@ -28,7 +28,4 @@ bool capture_holds(struct engine *engine, const struct summary *summary);
 char *capture_condition(struct engine *engine, const struct summary *summary,
                         const struct sql_variable *variables);
 
-/* The whole track of a table; 0 if there is none. */
-int64_t capture_table_track(struct engine *engine, const char *table);
-
 #endif
