@@ -1,6 +1,5 @@
 /*
-** Preloaded into the tool by test_full.py: from write number FULL_FROM on, the disk is full, for the
-*database, its
+** Preloaded into the tool by test_full.py: from write number FULL_FROM on, the disk is full, for the database, its
 ** journal and temporary files.
 */
 #define _GNU_SOURCE

@@ -1,6 +1,5 @@
 /*
-** Preloaded into the tool by test_memory.py: fails the allocations number FAIL_FIRST to FAIL_LAST, and says
-*on
+** Preloaded into the tool by test_memory.py: fails the allocations number FAIL_FIRST to FAIL_LAST, and says on
 ** descriptor FAIL_COUNT how many there were. glibc only, whose own names reach past these.
 */
 #include <errno.h>

@@ -1,6 +1,5 @@
 /*
-** Preloaded into the tool by test_stepper.py: halts it wherever its transaction on the database begins,
-*becomes
+** Preloaded into the tool by test_stepper.py: halts it wherever its transaction on the database begins, becomes
 ** a writer's or ends. One byte goes out on descriptor 208 (0 none, 1 reads, 2 writes), one comes back on 209.
 */
 #define _GNU_SOURCE
