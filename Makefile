@@ -26,7 +26,7 @@ all: $(BUILD)/lib/almanac.so $(BUILD)/bin/almanac
 
 $(BUILD)/lib/almanac.so: $(lib_objects)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--gc-sections -Wl,-z,defs -o $@ $(lib_objects) -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--gc-sections $(if $(findstring sanitize,$(CFLAGS) $(LDFLAGS)),,-Wl,-z,defs) -o $@ $(lib_objects) -lm
 
 $(BUILD)/bin/almanac: $(core_objects) $(tool_objects)
 	@mkdir -p $(@D)
