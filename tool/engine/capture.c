@@ -114,6 +114,9 @@ static char *trigger_prefix(struct engine *engine, int64_t track) {
 static char *of_list(struct engine *engine, const struct catalog *catalog, const struct summary *any) {
   const struct source *source = any->source;
   if (source->has_generated) return "";
+  /* What a broken summary reads isn't known. */
+  for (size_t i = 0; i < catalog->n; i++)
+    if (catalog->summaries[i]->track == any->track && catalog->summaries[i]->broken) return "";
   sqlite3_str *out = sqlite3_str_new(engine->db);
   for (size_t c = 0; c < source->n_columns; c++) {
     const char *name = source->columns[c].name;
