@@ -86,8 +86,14 @@ CASE WHEN {x}<'' THEN {start x={x}} END
 CREATE {temp}VIEW {name}({result_names}) AS
 SELECT {stored_columns} FROM {stored}
  WHERE {partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION ALL SELECT p1 FROM {dirty}) AND +{partition}<(SELECT start FROM {tail_view}) AND {ok}
-UNION ALL SELECT {computed_columns} FROM {scope body={changed_time}}
-UNION ALL SELECT {computed_columns} FROM {scope body={other_time}};
+UNION ALL SELECT {computed_columns} FROM {changed_arm}
+UNION ALL SELECT {computed_columns} FROM {other_arm};
+
+-- Each arm is a view of its own: RENAME COLUMN finds its way through one such scope in a view, not through two.
+
+-- @view_arms
+CREATE VIEW {changed_view}({result_names}) AS SELECT * FROM {scope body={changed_time}};
+CREATE VIEW {other_view}({result_names}) AS SELECT * FROM {scope body={other_time}};
 
 -- CROSS JOIN with a row that may not be there, because a plain WHERE would read all rows to test it on each.
 

@@ -23,6 +23,9 @@ static const char *view_section(const struct summary *s) {
 
 /* What almanac_live() makes in a connection with the extension. */
 static bool keep_live_sql(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  /* In one piece: views in the file must not call the extension. */
+  v = sql_template(engine, v, "changed_arm", "{scope body={changed_time}}");
+  v = sql_template(engine, v, "other_arm", "{scope body={other_time}}");
   char *sql = sql_text(engine, view_section(s), sql_literal(engine, v, "temp", "TEMP "));
   return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET live_sql=%Q WHERE id=%lld",
                                            sql, (long long)s->id));
@@ -44,6 +47,10 @@ static bool create_waiting(struct engine *engine, const struct summary *s, const
   return sql_run(engine, "view_query", sql_literal(engine, v, "select", s->select_live)) && check(engine, s);
 }
 
+static bool create_arms(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  return s->kind != KIND_TIME || sql_run(engine, "view_arms", v);
+}
+
 bool live_view_create(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v = summary_variables(engine, s);
   if (s->kind == KIND_TIME && !s->track) return create_waiting(engine, s, v);
@@ -51,14 +58,14 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
   if (!sql_run(engine, "view_ok", ok)) return false;
   if (s->kind == KIND_TIME && !(sql_run(engine, "view_tail", v) && sql_run(engine, "view_due", v)))
     return false;
-  if (s->live) return sql_run(engine, view_section(s), v) && check(engine, s);
+  if (s->live) return create_arms(engine, s, v) && sql_run(engine, view_section(s), v) && check(engine, s);
   v = sql_literal(engine, v, "of_generation_",
                   s->kind == KIND_WHOLE ? sql_text(engine, "of_generation", v) : "");
   return sql_run(engine, "view_stored", v) && keep_live_sql(engine, s, v);
 }
 
 bool live_view_drop(struct engine *engine, const struct summary *s) {
-  static const char *const helpers[] = {"due", "tail", "ok"};
+  static const char *const helpers[] = {"changed", "other", "due", "tail", "ok"};
   engine_exec(engine, engine_printf(engine, "DROP VIEW IF EXISTS \"%w\"", s->name));
   for (size_t i = 0; i < sizeof helpers / sizeof helpers[0]; i++)
     engine_exec(engine,

@@ -169,6 +169,10 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "bounds", summary_object(engine, s, "bounds"));
   v = sql_literal(engine, v, "ok_view", summary_object(engine, s, "ok"));
   v = sql_literal(engine, v, "due_view", summary_object(engine, s, "due"));
+  v = sql_literal(engine, v, "changed_view", summary_object(engine, s, "changed"));
+  v = sql_literal(engine, v, "other_view", summary_object(engine, s, "other"));
+  v = sql_template(engine, v, "changed_arm", "{changed_view}");
+  v = sql_template(engine, v, "other_arm", "{other_view}");
   v = sql_literal(engine, v, "tail_view", summary_object(engine, s, "tail"));
   v = sql_literal(engine, v, "track", engine_printf(engine, "%lld", (long long)s->track));
   v = sql_literal(engine, v, "region", engine_printf(engine, "almanac_region_%lld", (long long)s->track));
