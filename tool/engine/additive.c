@@ -3,8 +3,9 @@
 /* With none of these a SELECT looks at rows one by one and at groups one by one: no window or limit over
    several groups, no second look at the source, no row made of nothing by an outer join. */
 static bool is_excluded(const struct token *token) {
-  static const char *const words[] = {"over", "limit", "union", "intersect", "except",  "exists", "with",
-                                      "left", "right", "full",  "outer",     "natural", "values", "distinct"};
+  static const char *const words[] = {"over",   "limit",   "union",  "intersect", "except",
+                                      "exists", "with",    "left",   "right",     "full",
+                                      "outer",  "natural", "values", "distinct",  "collate"};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
     if (token_is(token, words[i])) return true;
   return false;

@@ -373,33 +373,72 @@ static bool is_compound(struct engine *engine, const char *select) {
   return compound;
 }
 
-/* Marks the result columns that the last GROUP BY names by position or by name; false where there is none. */
-static bool read_grouping(struct summary *s, const struct token_list *list) {
+/* How many of the tables and views that the SELECT names have a column of that name. */
+static size_t count_having(struct engine *engine, const struct deriving *d, const char *name) {
+  size_t n, n_having = 0;
+  char **objects = direct_objects(engine, &d->reads, &n);
+  for (size_t i = 0; i < n; i++)
+    n_having +=
+        engine_int(
+            engine,
+            engine_printf(engine,
+                          "SELECT count(*) FROM pragma_table_xinfo(%Q, 'main') WHERE lower(name)=lower(%Q)",
+                          objects[i], name)) > 0;
+  return n_having;
+}
+
+/* Marks the result columns that one item of GROUP BY names: a position, a column, or a result column's own name. An
+   expression over a column groups by something coarser. */
+static void mark_grouped(struct engine *engine, struct deriving *d, const struct token *first,
+                         const struct token *last) {
+  struct summary *s = d->summary;
+  bool qualified = last == first + 2 && token_is(first + 1, ".");
+  if (first != last && !qualified) return;
+  char *name = token_value(last);
+  int64_t position = name && last->type == TOKEN_NUMBER ? strtol(name, 0, 10) : 0;
+  /* A column's name comes before a result column's; of which table `o.k` is can't be told where several have a k. */
+  size_t n_having = name && !position ? count_having(engine, d, name) : 0;
+  if (qualified && n_having != 1) position = -1;
+  bool is_column = n_having > 0;
+  for (size_t i = 0; name && i < s->n_columns; i++) {
+    const struct source_column *column = s->columns[i].source;
+    bool named = is_column ? column && sqlite3_stricmp(name, column->name) == 0
+                           : sqlite3_stricmp(name, s->columns[i].name) == 0;
+    s->columns[i].grouped |= position == (int64_t)i + 1 || (!position && named);
+  }
+  sqlite3_free(name);
+}
+
+/* Reads the last GROUP BY; false where there is none. */
+static bool read_grouping(struct engine *engine, struct deriving *d) {
+  const struct token_list *list = &d->shadow.tokens;
+  static const char *const ends[] = {"having", "window",    "order",  "limit",
+                                     "union",  "intersect", "except", ")"};
   size_t at = list->n;
   for (size_t i = 0; i + 1 < list->n; i++)
     if (token_is(&list->tokens[i], "group") && token_is(&list->tokens[i + 1], "by")) at = i + 2;
   if (at >= list->n) return false;
-  static const char *const ends[] = {"having", "window",    "order",  "limit",
-                                     "union",  "intersect", "except", ")"};
-  for (bool inside = true; inside && at < list->n; at++) {
-    const struct token *token = &list->tokens[at];
-    for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++) inside &= !token_is(token, ends[k]);
-    char *name = inside ? token_value(token) : 0;
-    int64_t position = name && token->type == TOKEN_NUMBER ? strtol(name, 0, 10) : 0;
-    for (size_t i = 0; name && i < s->n_columns; i++)
-      s->columns[i].grouped |=
-          position == (int64_t)i + 1 || sqlite3_stricmp(name, s->columns[i].name) == 0 ||
-          (s->columns[i].source && sqlite3_stricmp(name, s->columns[i].source->name) == 0);
-    sqlite3_free(name);
+  int depth = 0;
+  for (size_t first = at; at <= list->n; at++) {
+    const struct token *token = at < list->n ? &list->tokens[at] : 0;
+    bool end = !token;
+    for (size_t k = 0; depth == 0 && !end && k < sizeof ends / sizeof ends[0]; k++)
+      end = token_is(token, ends[k]);
+    if (!end && token_is(token, "(")) depth++;
+    if (!end && token_is(token, ")")) depth--;
+    if (!end && !(depth == 0 && token_is(token, ","))) continue;
+    if (at > first) mark_grouped(engine, d, &list->tokens[first], &list->tokens[at - 1]);
+    first = at + 1;
+    if (end) break;
   }
-  return true;
+  return engine_ok(engine);
 }
 
 /* Which result columns are looked for: those that are grouped by, else the plain ones that are no
  * measurements. */
-static void read_indexed(struct deriving *d) {
+static void read_indexed(struct engine *engine, struct deriving *d) {
   struct summary *s = d->summary;
-  bool has_groups = read_grouping(s, &d->shadow.tokens);
+  bool has_groups = read_grouping(engine, d);
   for (size_t i = 0; i < s->n_columns; i++) {
     const struct source_column *column = s->columns[i].source;
     s->columns[i].indexed =
@@ -436,7 +475,7 @@ static void read_origins(struct engine *engine, struct deriving *d, sqlite3_stmt
     }
   }
   for (size_t k = 0; k < s->n_partition; k++) s->partition_shown &= shown[k];
-  read_indexed(d);
+  read_indexed(engine, d);
   s->additive = additive_by_form(s, &d->shadow.tokens);
 }
 
