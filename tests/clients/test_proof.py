@@ -85,3 +85,17 @@ def test_what_is_no_sum_is_refused_where_it_was_asked_for():
     _, err = tool("apply", path, "-", code=1, stdin="CREATE MATERIALIZED VIEW s WITH (partition = k) AS SELECT k, v, sum(v) OVER (ORDER BY id) AS t FROM r;")
     assert "not the sum of its partitions" in err, err
     equal(shell(path, ".dump"), before)
+
+
+def test_a_window_over_all_rows_is_no_sum_whatever_three_partitions_show():
+    """Three partitions of NULLs would show no difference."""
+    path = database(0)
+    shell(path, "INSERT INTO r(ts, v) VALUES(0, 0.25), (3600, NULL), (7200, NULL), (10800, 1)")
+    definitions = """CREATE MATERIALIZED VIEW running AS SELECT time_bucket('1 hour', ts) AS b, sum(v) OVER (ORDER BY ts) AS t FROM r;
+CREATE MATERIALIZED VIEW named AS SELECT time_bucket('1 hour', ts) AS b, sum(v) OVER w AS t FROM r WINDOW w AS (ORDER BY ts);
+"""
+    tool("apply", path, "-", stdin=definitions)
+    tool("refresh", path)
+    equal(set(proven(path).values()), {("whole", 0)})
+    shell(path, "INSERT INTO r(ts, v) VALUES(14400, 5)")
+    check(path, definitions)

@@ -40,3 +40,34 @@ bool additive_by_form(const struct summary *s, const struct token_list *list) {
   }
   return true;
 }
+
+/* The parenthesis of a window's definition, after OVER or after WINDOW name AS, begins at token i. */
+static bool opens_window(const struct token_list *list, size_t i) {
+  const struct token *token = &list->tokens[i];
+  if (!token_is(token, "(") || i == 0) return false;
+  if (token_is(token - 1, "over")) return true;
+  if (i < 3 || !token_is(token - 1, "as") || !token_is_name(token - 2)) return false;
+  /* WINDOW a AS (...), b AS (...): of the second one nothing but the comma tells, as of a WITH; there a SELECT follows. */
+  bool selects = i + 1 < list->n && (token_is(token + 1, "select") || token_is(token + 1, "with") ||
+                                     token_is(token + 1, "values"));
+  return token_is(token - 3, "window") || (token_is(token - 3, ",") && !selects);
+}
+
+bool additive_never(const struct token_list *list) {
+  for (size_t i = 0; i < list->n; i++) {
+    if (!opens_window(list, i)) continue;
+    /* (base ...) takes what it partitions by from the window of that name, which is looked at itself. */
+    bool partitions =
+        i + 1 < list->n && token_is_name(&list->tokens[i + 1]) && !token_is(&list->tokens[i + 1], "order") &&
+        !token_is(&list->tokens[i + 1], "partition") && !token_is(&list->tokens[i + 1], "rows") &&
+        !token_is(&list->tokens[i + 1], "range") && !token_is(&list->tokens[i + 1], "groups");
+    int depth = 0;
+    for (size_t k = i; k < list->n; k++) {
+      if (token_is(&list->tokens[k], "(")) depth++;
+      if (token_is(&list->tokens[k], ")") && --depth == 0) break;
+      partitions |= depth == 1 && token_is(&list->tokens[k], "partition");
+    }
+    if (!partitions) return true;
+  }
+  return false;
+}

@@ -82,7 +82,11 @@ static bool prove(struct engine *engine, struct summary *s, bool asked) {
   int partitions = 0;
   char *disproof = 0;
   if (s->additive) partitions = PROOF_PARTITIONS;
-  if (!s->additive && !compute_prove(engine, s, &partitions, &disproof)) return false;
+  if (s->never_additive)
+    disproof =
+        "a window without PARTITION BY runs over all rows, so that it is not the sum of its partitions";
+  else if (!s->additive && !compute_prove(engine, s, &partitions, &disproof))
+    return false;
   if (disproof && asked) return engine_fail(engine, CODE_FAILED, "%s: %s", s->name, disproof);
   if (disproof)
     return summary_become_whole(engine, s, disproof) &&

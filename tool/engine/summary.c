@@ -451,6 +451,7 @@ static void read_origins(struct engine *engine, struct deriving *d, sqlite3_stmt
                          const char *list) {
   struct summary *s = d->summary;
   s->partition_shown = s->kind != KIND_WHOLE;
+  s->never_additive = additive_never(&d->shadow.tokens);
   if (is_compound(engine, sqlite3_sql(statement))) {
     s->partition_shown = false;
     return;

@@ -41,7 +41,8 @@ struct summary {
   size_t n_partition;            /* partition columns: 1 for time, the keys' number, 0 for whole */
   bool partition_shown; /* all of them are result columns, so that many partitions can be computed at once */
 
-  bool additive; /* it is the sum of its partitions, as its form tells: no need to try */
+  bool additive;       /* it is the sum of its partitions, as its form tells: no need to try */
+  bool never_additive; /* it is not, as its form tells */
 
   char *select_part; /* the SELECT over the part: buckets are the part's column almanac_bucket */
   char *select_live; /* the SELECT in plain SQL over the tables themselves */
