@@ -263,3 +263,36 @@ def test_every_until_a_signal():
         process.send_signal(number)
         _, err = process.communicate(timeout=10)
         equal((process.returncode, err), (DONE, ""))
+
+
+def test_journal_mode_is_left_alone():
+    """(design 4) The tool never changes the journal mode."""
+    for mode in ("wal", "delete"):
+        path = database()
+        db = connect(path, extension=False)
+        db.execute(f"PRAGMA journal_mode = {mode}")
+        db.close()
+        tool("apply", path, "-", stdin=HOURLY)
+        tool("refresh", path)
+        db = connect(path, extension=False)
+        equal(db.execute("PRAGMA journal_mode").fetchone(), (mode,))
+        db.close()
+
+
+def test_no_checkpoint():
+    """(design 4) Nor does it checkpoint, however much it writes and also when it is the last to close: what it wrote
+    stays in the WAL, and the database file keeps its bytes."""
+    path = database(200_000)
+    db = connect(path, extension=False)
+    db.execute("PRAGMA journal_mode = wal")
+    db.close()
+    with open(path, "rb") as file:
+        before = file.read()
+    tool("apply", path, "-", stdin=HOURLY.replace("1 hour", "1 minute"))
+    tool("refresh", path)
+    tool("status", path)
+    with open(path, "rb") as file:
+        assert file.read() == before, "the database file was written"
+    # 1,000 pages are where SQLite checkpoints by itself.
+    assert os.path.getsize(path + "-wal") > 1000 * 4096, os.path.getsize(path + "-wal")
+    equal(connect(path).execute("SELECT sum(n) FROM readings_hourly").fetchone(), (200_000,))

@@ -3,6 +3,7 @@
 ** line, or the error. With a number as argument, the memory allocation of that number fails (and all after it).
 */
 #include "tool/engine/definitions.h"
+#include "tests/unit/driver.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,20 +82,6 @@ static void print_statement(const struct definitions *definitions, const struct 
   printf("],\"first\":\"%s\",\"last\":\"%s\"}\n", first, last);
   sqlite3_free(first);
   sqlite3_free(last);
-}
-
-static char *read_input(size_t *n) {
-  size_t capacity = 1 << 16;
-  char *text = malloc(capacity + 1);
-  *n = 0;
-  while (text) {
-    *n += fread(text + *n, 1, capacity - *n, stdin);
-    if (*n < capacity) break;
-    capacity *= 2;
-    text = realloc(text, capacity + 1);
-  }
-  if (text) text[*n] = 0;
-  return text;
 }
 
 static void read_one(sqlite3 *db, const char *text, long allocations) {

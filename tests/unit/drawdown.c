@@ -2,6 +2,7 @@
 ** The drawdown kernel alone: against all pairs on random pushes and pops, its memory over ten million values, and
 ** what it does when there is no memory. `drawdown SEED`; prints what is wrong and ends with 1.
 */
+#include "tests/unit/driver.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +22,6 @@ static void *limited_realloc(void *old, size_t size) {
   return realloc(old, size);
 }
 
-static uint64_t seed;
-static uint64_t next(void) { /* splitmix64 */
-  uint64_t z = seed += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
 static double uniform(void) {
   return (double)(next() >> 11) * 0x1p-53;
 }

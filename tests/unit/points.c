@@ -6,6 +6,7 @@
 #include "ext/kernel/density_grid.h"
 #include "ext/kernel/json_read.h"
 #include "ext/kernel/lttb.h"
+#include "tests/unit/driver.h"
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -61,14 +62,6 @@ double __wrap_strtod(const char *text, char **end) {
   snprintf(copy, sizeof copy, "%s", text);
   for (char *p = copy; *p; p++) *p = *p == '.' ? '!' : *p == ',' ? '.' : *p; /* it stops at a point */
   return __real_strtod(copy, NULL);
-}
-
-static uint64_t seed;
-static uint64_t next(void) { /* splitmix64 */
-  uint64_t z = seed += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
 }
 
 static int wrong(const char *what, long where) {

@@ -3,6 +3,7 @@
 ** VALUE" a token, the value in hex, then a line "end". With a number as argument, the allocation of that number
 ** fails, and all that follow it: the line is then "memory".
 */
+#include "tests/unit/driver.h"
 #include "tool/engine/token.h"
 #include <sqlite3.h>
 #include <stdio.h>
@@ -28,20 +29,6 @@ static void make_memory_scarce(void) {
   scarce.xMalloc = scarce_malloc;
   scarce.xRealloc = scarce_realloc;
   sqlite3_config(SQLITE_CONFIG_MALLOC, &scarce);
-}
-
-static char *read_input(size_t *n) {
-  size_t capacity = 1 << 20;
-  char *text = malloc(capacity + 1);
-  *n = 0;
-  while (text) {
-    *n += fread(text + *n, 1, capacity - *n, stdin);
-    if (*n < capacity) break;
-    capacity *= 2;
-    text = realloc(text, capacity + 1);
-  }
-  if (text) text[*n] = 0;
-  return text;
 }
 
 static void print_token(const char *text, const struct token *token) {

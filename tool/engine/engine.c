@@ -303,6 +303,8 @@ bool engine_open(struct engine *engine, const struct settings *settings) {
   sqlite3_busy_handler(engine->db, on_busy, engine);
   sqlite3_db_config(engine->db, SQLITE_DBCONFIG_DEFENSIVE, 1, 0);
   sqlite3_db_config(engine->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, 0);
+  /* Checkpoints are the business of the writers, who know when they can wait. */
+  sqlite3_wal_autocheckpoint(engine->db, 0);
   sqlite3_db_config(engine->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, 0);
   sqlite3_progress_handler(engine->db, 10000, on_progress, 0);
   handle_signals();
