@@ -17,5 +17,7 @@ def test_kernel():
     assert done.returncode == 0, f"seed {seed}\n{done.stdout}{done.stderr}"
     sizes = {int(k): int(v) for _, k, v in (line.split() for line in done.stdout.splitlines())}
     # (10) Ten million values: next to nothing where peaks are reached again, 24 bytes a value in one long fall.
-    assert all(0 < sizes[kind] <= 1 << 20 for kind in (WALK, TIES, CLIMB, DEEPER)), sizes
-    assert 240e6 <= sizes[FALL] <= 480e6, sizes
+    assert all(0 < sizes[kind] <= 1 << 20 for kind in (TIES, CLIMB, DEEPER)), f"seed {seed} {sizes}"
+    # What a random walk keeps depends on the walk: of 120 seeds 119 stayed below 1 MiB, one took 1.5.
+    assert 0 < sizes[WALK] <= 8 << 20, f"seed {seed} {sizes}"
+    assert 240e6 <= sizes[FALL] <= 480e6, f"seed {seed} {sizes}"
