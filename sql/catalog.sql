@@ -1,20 +1,27 @@
 -- The tables that tell what there is. `state` of a summary: 0 nothing is known to be stored right (its name
 -- reads raw rows), 1 what is stored is right but for what region and dirty list. `proven`: the definition was
 -- seen to be the sum of its partitions. `token`: who is filling it now; whoever changes what it reads clears it.
+-- `frozen_before`: raw rows of times before it are gone (or may go), what is stored of them counts whatever happens;
+-- `late`: how many partitions got changes there that no summary shows. `kept_from`: what is older is not stored.
 
 -- @catalog_create
 CREATE TABLE almanac_setting(name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-INSERT INTO almanac_setting VALUES('format', 1), ('paused', 0);
+INSERT INTO almanac_setting VALUES('format', 2), ('paused', 0);
 CREATE TABLE almanac_track(id INTEGER PRIMARY KEY, source TEXT NOT NULL, kind TEXT NOT NULL, expression TEXT NOT NULL,
-  shape TEXT NOT NULL, unit INTEGER NOT NULL, unit_offset INTEGER NOT NULL, irregular INTEGER NOT NULL DEFAULT 0, uniques TEXT NOT NULL DEFAULT '');
+  shape TEXT NOT NULL, unit INTEGER NOT NULL, unit_offset INTEGER NOT NULL, irregular INTEGER NOT NULL DEFAULT 0, uniques TEXT NOT NULL DEFAULT '',
+  frozen_before, late INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE almanac_summary(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE COLLATE NOCASE, definition TEXT NOT NULL,
   kind TEXT NOT NULL, exact TEXT NOT NULL, source TEXT, track INTEGER, state INTEGER NOT NULL DEFAULT 0,
   proven INTEGER NOT NULL DEFAULT 0, token INTEGER, generation INTEGER NOT NULL DEFAULT 0,
-  stored_version INTEGER NOT NULL DEFAULT 0, refreshed_at INTEGER, last_error TEXT, live_sql TEXT);
+  stored_version INTEGER NOT NULL DEFAULT 0, refreshed_at INTEGER, last_error TEXT, live_sql TEXT,
+  stored_rows INTEGER NOT NULL DEFAULT 0, kept_from);
 CREATE TABLE almanac_depends(summary INTEGER NOT NULL, track INTEGER NOT NULL, PRIMARY KEY(summary, track)) WITHOUT ROWID;
+CREATE TABLE almanac_run(id INTEGER PRIMARY KEY, name TEXT NOT NULL, started_at INTEGER NOT NULL, seconds REAL NOT NULL,
+  partitions INTEGER NOT NULL, rows INTEGER NOT NULL, error TEXT);
 
 -- @catalog_drop
 DROP VIEW IF EXISTS almanac_status;
+DROP TABLE IF EXISTS almanac_run;
 DROP TABLE IF EXISTS almanac_depends;
 DROP TABLE IF EXISTS almanac_summary;
 DROP TABLE IF EXISTS almanac_track;

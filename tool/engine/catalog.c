@@ -1,7 +1,7 @@
 #include "tool/engine/catalog.h"
 #include <string.h>
 
-enum { FORMAT = 1 }; /* of the tables; raised when an older tool could not keep them right */
+enum { FORMAT = 2 }; /* of the tables; raised when an older tool could not keep them right */
 
 /* Is there a catalog? Fails if a newer tool has made it. */
 static bool catalog_exists(struct engine *engine) {
