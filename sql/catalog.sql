@@ -16,6 +16,9 @@ CREATE TABLE almanac_summary(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE C
   stored_version INTEGER NOT NULL DEFAULT 0, refreshed_at INTEGER, last_error TEXT, live_sql TEXT,
   stored_rows INTEGER NOT NULL DEFAULT 0, kept_from);
 CREATE TABLE almanac_depends(summary INTEGER NOT NULL, track INTEGER NOT NULL, PRIMARY KEY(summary, track)) WITHOUT ROWID;
+{run_create}
+
+-- @run_create
 CREATE TABLE almanac_run(id INTEGER PRIMARY KEY, name TEXT NOT NULL, started_at INTEGER NOT NULL, seconds REAL NOT NULL,
   partitions INTEGER NOT NULL, rows INTEGER NOT NULL, error TEXT);
 
@@ -26,6 +29,30 @@ DROP TABLE IF EXISTS almanac_depends;
 DROP TABLE IF EXISTS almanac_summary;
 DROP TABLE IF EXISTS almanac_track;
 DROP TABLE IF EXISTS almanac_setting;
+
+-- Formats of the catalog. What was made by an older tool is brought up to date by these.
+
+-- @upgrade_from_1
+ALTER TABLE almanac_track ADD COLUMN frozen_before;
+ALTER TABLE almanac_track ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE almanac_summary ADD COLUMN stored_rows INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE almanac_summary ADD COLUMN kept_from;
+{run_create}
+UPDATE almanac_setting SET value=2 WHERE name='format';
+
+-- @upgrade_drop_views_of_1
+DROP VIEW IF EXISTS {name};
+DROP VIEW IF EXISTS almanac_changed_{id};
+DROP VIEW IF EXISTS almanac_other_{id};
+DROP VIEW IF EXISTS almanac_due_{id};
+DROP VIEW IF EXISTS almanac_tail_{id};
+DROP VIEW IF EXISTS almanac_ok_{id};
+
+-- @count_stored
+UPDATE almanac_summary SET stored_rows=(SELECT count(*) FROM {stored}) WHERE id={id}
+
+-- @count_stored_whole
+UPDATE almanac_summary SET stored_rows=(SELECT count(*) FROM {stored} WHERE almanac_generation=almanac_summary.generation) WHERE id={id}
 
 -- @status_view
 CREATE VIEW almanac_status(name, kind, exact, refreshed_at, stored_to, dirty, stored_version, last_error) AS

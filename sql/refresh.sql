@@ -173,7 +173,7 @@ INSERT INTO main.{stored} SELECT r.* FROM temp.{rows} r WHERE EXISTS(SELECT 1 FR
 DELETE FROM main.{dirty} WHERE token=?1
 
 -- @publish_version
-UPDATE almanac_summary SET stored_version=stored_version+1, refreshed_at=CAST(strftime('%s', 'now') AS INTEGER), last_error=NULL WHERE id={id}
+UPDATE almanac_summary SET stored_version=stored_version+1, refreshed_at=CAST(strftime('%s', 'now') AS INTEGER), last_error=NULL, stored_rows={stored_rows} WHERE id={id}
 
 -- A whole summary is written beside its old generation, whose name is the token of whoever wrote it; one row makes
 -- the new one count, then go all but it and the one that somebody is writing now.

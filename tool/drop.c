@@ -1,5 +1,6 @@
 /* almanac drop: removes summaries, with --all every trace of Almanac. */
 #include "tool/engine/declare.h"
+#include "tool/engine/upgrade.h"
 #include "tool/verb.h"
 
 static bool drop_named(struct engine *engine, struct catalog *catalog) {
@@ -18,10 +19,10 @@ static bool drop_named(struct engine *engine, struct catalog *catalog) {
 
 int verb_drop(struct engine *engine) {
   struct catalog catalog;
-  if (!catalog_require(engine) || !engine_begin(engine)) return engine->code;
+  if (!engine_begin(engine)) return engine->code;
   engine->echo = engine->settings->dry_run;
-  if (catalog_load(engine, &catalog) && drop_named(engine, &catalog) && declare_arm(engine, &catalog) &&
-      catalog.n == 0)
+  if (upgrade_require(engine) && catalog_load(engine, &catalog) && drop_named(engine, &catalog) &&
+      declare_arm(engine, &catalog) && catalog.n == 0)
     declare_remove_catalog(engine);
   engine_end(engine);
   return engine->code;

@@ -3,14 +3,15 @@
 #include "tool/engine/claim.h"
 #include "tool/engine/declare.h"
 #include "tool/engine/live_view.h"
+#include "tool/engine/upgrade.h"
 #include "tool/talk.h"
 #include "tool/verb.h"
 
 int verb_pause(struct engine *engine) {
   struct catalog catalog;
-  if (!catalog_require(engine) || !engine_begin(engine)) return engine->code;
+  if (!engine_begin(engine)) return engine->code;
   engine->echo = engine->settings->dry_run;
-  if (catalog_load(engine, &catalog) && capture_disarm(engine)) {
+  if (upgrade_require(engine) && catalog_load(engine, &catalog) && capture_disarm(engine)) {
     for (size_t i = 0; i < catalog.n; i++) live_view_drop(engine, catalog.summaries[i]);
     catalog_status_paused(engine);
     engine_exec(engine, "UPDATE almanac_setting SET value=1 WHERE name='paused'");
@@ -21,9 +22,9 @@ int verb_pause(struct engine *engine) {
 
 int verb_resume(struct engine *engine) {
   struct catalog catalog;
-  if (!catalog_require(engine) || !engine_begin(engine)) return engine->code;
+  if (!engine_begin(engine)) return engine->code;
   engine->echo = engine->settings->dry_run;
-  if (catalog_load(engine, &catalog)) {
+  if (upgrade_require(engine) && catalog_load(engine, &catalog)) {
     /* Nobody watched the tables meanwhile. */
     for (size_t i = 0; i < catalog.n; i++)
       if (catalog.summaries[i]->broken)

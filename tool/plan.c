@@ -2,6 +2,7 @@
 #include "tool/engine/catalog.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
+#include "tool/engine/upgrade.h"
 #include "tool/index_advice.h"
 #include "tool/verb.h"
 #include <stdio.h>
@@ -89,7 +90,7 @@ static void print_json(struct engine *engine, const struct plan *plan) {
 int verb_plan(struct engine *engine) {
   struct catalog catalog;
   const char *name = engine->settings->operands[0];
-  if (!catalog_require(engine) || !catalog_load(engine, &catalog)) return engine->code;
+  if (!upgrade_require(engine) || !catalog_load(engine, &catalog)) return engine->code;
   struct summary *s = catalog_find(&catalog, name);
   if (!s)
     engine_fail(engine, CODE_FAILED, "there is no summary %s (almanac status %s lists them)", name,

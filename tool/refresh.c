@@ -2,6 +2,7 @@
 #include "tool/refresh.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/refresher.h"
+#include "tool/engine/upgrade.h"
 #include "tool/talk.h"
 #include "tool/verb.h"
 #include <stdio.h>
@@ -102,7 +103,7 @@ static char **asked_names(struct engine *engine, const struct catalog *catalog, 
 }
 
 static bool load(struct engine *engine, struct catalog *catalog) {
-  return catalog_require(engine) && catalog_require_running(engine) && catalog_load(engine, catalog) &&
+  return upgrade_require(engine) && catalog_require_running(engine) && catalog_load(engine, catalog) &&
          check_names(engine, catalog);
 }
 

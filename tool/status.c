@@ -1,5 +1,6 @@
 /* almanac status: one line for each summary. */
 #include "tool/engine/catalog.h"
+#include "tool/engine/upgrade.h"
 #include "tool/verb.h"
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static void print_row(const char *const *cells, const size_t *widths) {
 }
 
 int verb_status(struct engine *engine) {
-  if (!catalog_require(engine)) return engine->code;
+  if (!upgrade_require(engine)) return engine->code;
   if (engine->settings->json) return print_json(engine);
   const char *(*cells)[COLUMNS] = 0;
   size_t n = 0, widths[COLUMNS];

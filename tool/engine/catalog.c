@@ -1,29 +1,14 @@
 #include "tool/engine/catalog.h"
 #include <string.h>
 
-enum { FORMAT = 2 }; /* of the tables; raised when an older tool could not keep them right */
-
-/* Is there a catalog? Fails if a newer tool has made it. */
-static bool catalog_exists(struct engine *engine) {
-  if (source_object(engine, "almanac_setting", 0) != OBJECT_TABLE) return false;
+int catalog_format(struct engine *engine) {
+  if (source_object(engine, "almanac_setting", 0) != OBJECT_TABLE) return 0;
   int64_t format = engine_int(engine, "SELECT value FROM almanac_setting WHERE name='format'");
-  if (format > FORMAT)
-    return engine_fail(
-        engine, CODE_FAILED,
-        "%s was written by a newer almanac (format %lld, this one knows %d): install that version",
-        engine->settings->database, format, FORMAT);
-  return engine_ok(engine);
-}
-
-bool catalog_require(struct engine *engine) {
-  if (catalog_exists(engine)) return true;
-  return engine_fail(engine, CODE_FAILED, "%s has no summaries: declare some with almanac apply %s FILE.sql",
-                     engine->settings->database, engine->settings->database);
-}
-
-bool catalog_create(struct engine *engine) {
-  if (catalog_exists(engine) || !engine_ok(engine)) return engine_ok(engine);
-  return sql_run(engine, "catalog_create", 0);
+  if (format > CATALOG_FORMAT)
+    engine_fail(engine, CODE_FAILED,
+                "%s was written by a newer almanac (format %lld, this one knows %d): install that version",
+                engine->settings->database, format, CATALOG_FORMAT);
+  return engine_ok(engine) ? (int)format : 0;
 }
 
 bool catalog_is_paused(struct engine *engine) {

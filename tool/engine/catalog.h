@@ -10,10 +10,11 @@ struct catalog {
   int64_t schema_version; /* of the database when it was loaded, or changed by us */
 };
 
-/* Fails with the remedy where there is none. */
-bool catalog_require(struct engine *engine);
+enum { CATALOG_FORMAT = 2 }; /* of the tables; raised when an older tool could not keep them right */
 
-bool catalog_create(struct engine *engine);
+/* The format of the database's catalog; 0 where there is none. Fails if a newer tool has made it. Verbs call
+   upgrade_require. */
+int catalog_format(struct engine *engine);
 
 /* How exact the summary's name is, as almanac_status says it. */
 const char *catalog_exact(const struct summary *summary);

@@ -114,6 +114,16 @@ bool compute_claimed(struct engine *engine, struct computation *c, int64_t *rows
 
 /* ----------------------------------------------------------------------------------------------- publish */
 
+/* The stored rows have changed: `stored_rows` is their number, in SQL. */
+static bool count_version(struct engine *engine, const struct sql_variable *v, const char *stored_rows) {
+  return sql_run(engine, "publish_version", sql_literal(engine, v, "stored_rows", stored_rows));
+}
+
+/* Runs a section that deletes or inserts stored rows; how many. */
+static int change_stored(struct engine *engine, const char *section, const struct sql_variable *v) {
+  return sql_run(engine, section, v) ? sqlite3_changes(engine->db) : 0;
+}
+
 bool compute_publish(struct engine *engine, struct computation *c, int64_t next, int64_t *published,
                      int64_t *taken) {
   const struct sql_variable *v = c->variables;
@@ -122,13 +132,13 @@ bool compute_publish(struct engine *engine, struct computation *c, int64_t next,
   if (!engine_begin(engine)) return false;
   run_bound(engine, "publish_lost", v, c->token, 0);
   *published = engine_int(engine, sql_text(engine, "claimed_count", v));
-  sql_run(engine, "publish_delete", v);
-  sql_run(engine, *published == before ? "publish_insert_all" : "publish_insert", v);
-  if (engine_ok(engine) && *published == before && sqlite3_changes(engine->db) != computed)
+  int deleted = change_stored(engine, "publish_delete", v);
+  int inserted = change_stored(engine, *published == before ? "publish_insert_all" : "publish_insert", v);
+  if (engine_ok(engine) && *published == before && inserted != computed)
     engine_fail(engine, CODE_FAILED,
                 "rows of the result belong to none of the partitions that they were computed from");
   run_bound(engine, "publish_clean", v, c->token, 0);
-  sql_run(engine, "publish_version", v);
+  count_version(engine, v, engine_printf(engine, "stored_rows+%d", inserted - deleted));
   *taken = claim_mark(engine, c->summary, c->token, next);
   return engine_commit(engine);
 }
@@ -164,7 +174,8 @@ bool compute_whole(struct engine *engine, struct computation *c, int64_t *rows) 
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
   if (!in_batches(engine, c->summary, "whole_insert", v, *rows) || !engine_begin(engine)) return false;
   sql_run(engine, "whole_flip", v);
-  if (engine_ok(engine) && sqlite3_changes(engine->db) > 0) sql_run(engine, "publish_version", v);
+  if (engine_ok(engine) && sqlite3_changes(engine->db) > 0)
+    count_version(engine, v, engine_printf(engine, "%lld", (long long)*rows));
   if (!engine_commit(engine)) return false;
   return in_batches(engine, c->summary, "whole_delete", v,
                     engine_int(engine, sql_text(engine, "stored_last", v)));
