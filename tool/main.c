@@ -117,7 +117,10 @@ static int run(const struct command *command, const struct settings *settings) {
   struct engine engine;
   int code = CODE_FAILED;
   if (engine_open(&engine, settings)) code = command->run(&engine);
-  if (!engine_ok(&engine)) code = report(settings, engine.error, engine.code);
+  if (settings->every_s > 0 && engine_interrupted())
+    code = CODE_DONE; /* a signal is how it is ended, wherever it came */
+  else if (!engine_ok(&engine))
+    code = report(settings, engine.error, engine.code);
   engine_close(&engine);
   return code;
 }

@@ -152,7 +152,5 @@ int verb_refresh(struct engine *engine) {
     engine_reset(engine);
     if (engine_stopping(engine)) break;
   }
-  if (engine_interrupted() && engine->settings->every_s > 0)
-    return CODE_DONE; /* SIGTERM is how it is ended */
   return engine_interrupted() ? CODE_INTERRUPTED : code;
 }
