@@ -27,13 +27,13 @@ CREATE VIEW {ok_view}(ok) AS SELECT coalesce({condition}, 0);
 -- Until a definition is proven to be the sum of its partitions, stored rows count only when nothing at all changed.
 
 -- @proven_time
-(SELECT proven OR NOT EXISTS(SELECT 1 FROM {source} WHERE {time} IS NULL) AND NOT EXISTS(SELECT 1 FROM {source} WHERE {time}>={above_times}) AND NOT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff') AND NOT EXISTS(SELECT 1 FROM {dirty}) AND coalesce((SELECT max({time})<(SELECT lo FROM {region} WHERE hi=x'ff') FROM {source} WHERE {time}<{above_times}), 1) FROM almanac_summary WHERE id={id})
+(SELECT proven OR NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time} IS NULL) AND NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time}>={above_times}) AND NOT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff') AND NOT EXISTS(SELECT 1 FROM {dirty}) AND coalesce((SELECT max(q.{time})<(SELECT lo FROM {region} WHERE hi=x'ff') FROM {source} q WHERE q.{time}<{above_times}), 1) FROM almanac_summary WHERE id={id})
 
 -- @proven_key
 (SELECT proven OR NOT EXISTS(SELECT 1 FROM {region}) AND NOT EXISTS(SELECT 1 FROM {dirty}) FROM almanac_summary WHERE id={id})
 
 -- @within_limits
-coalesce((SELECT min({time})>={lowest_time} FROM {source}), 1) AND coalesce((SELECT max({time})<{highest_time} FROM {source} WHERE {time}<{above_times}), 1)
+coalesce((SELECT min(q.{time})>={lowest_time} FROM {source} q), 1) AND coalesce((SELECT max(q.{time})<{highest_time} FROM {source} q WHERE q.{time}<{above_times}), 1)
 
 -- @regular_track
 NOT (SELECT irregular FROM almanac_track WHERE id={track})
@@ -52,13 +52,16 @@ CREATE VIEW {due_view}(p) AS
 SELECT {start x=lo} AS p FROM {region} WHERE hi<>x'ff'
 UNION SELECT p1 FROM {dirty}
 UNION SELECT b FROM (WITH RECURSIVE walk(b) AS (
-  SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>=(SELECT lo FROM {tail_view}) AND {time}<{above_times})) WHERE {ok}
-  UNION ALL SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>={hi p=walk.b} AND {time}<{above_times})) FROM walk WHERE walk.b IS NOT NULL)
+  SELECT (SELECT {start x=m} FROM (SELECT min(q.{time}) AS m FROM {source} q WHERE q.{time}>=(SELECT lo FROM {tail_view}) AND q.{time}<{above_times})) WHERE {ok}
+  UNION ALL SELECT (SELECT {start x=m} FROM (SELECT min(q.{time}) AS m FROM {source} q WHERE q.{time}>={hi p=walk.b} AND q.{time}<{above_times})) FROM walk WHERE walk.b IS NOT NULL)
  SELECT b FROM walk WHERE b IS NOT NULL);
 
 -- The user's SELECT over a part of its source: within this scope the source's name means the part. The part stands
 -- outside of the inner WITH and under other names, for before SQLite 3.36 a name of a WITH leaks into views below it,
 -- and RENAME COLUMN must find its way through.
+
+-- A column's name has its row before it in all that is stored: alone and in quotes, SQLite would take it for a text once
+-- the column is gone.
 
 -- @scope
 (WITH {part}({part_names}) AS ({body})
@@ -88,6 +91,12 @@ SELECT {stored_columns} FROM {stored}
  WHERE {partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION ALL SELECT p1 FROM {dirty}) AND +{partition}<(SELECT start FROM {tail_view}) AND {ok}
 UNION ALL SELECT {computed_columns} FROM {changed_arm}
 UNION ALL SELECT {computed_columns} FROM {other_arm};
+
+-- SQLite's RENAME looks for the part's name outside of the scope that has it; finding nothing, it loses its way and takes
+-- the scope's {source} for the table. So there is a view of that name, which nothing reads.
+
+-- @view_part
+CREATE VIEW {part}({part_names}) AS SELECT {part_nulls} WHERE 0;
 
 -- Each arm is a view of its own: RENAME COLUMN finds its way through one such scope in a view, not through two.
 

@@ -58,6 +58,7 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
   if (!sql_run(engine, "view_ok", ok)) return false;
   if (s->kind == KIND_TIME && !(sql_run(engine, "view_tail", v) && sql_run(engine, "view_due", v)))
     return false;
+  if (s->live && s->kind != KIND_WHOLE && !sql_run(engine, "view_part", v)) return false;
   if (s->live) return create_arms(engine, s, v) && sql_run(engine, view_section(s), v) && check(engine, s);
   v = sql_literal(engine, v, "of_generation_",
                   s->kind == KIND_WHOLE ? sql_text(engine, "of_generation", v) : "");
@@ -65,7 +66,7 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
 }
 
 bool live_view_drop(struct engine *engine, const struct summary *s) {
-  static const char *const helpers[] = {"changed", "other", "due", "tail", "ok"};
+  static const char *const helpers[] = {"changed", "other", "part", "due", "tail", "ok"};
   engine_exec(engine, engine_printf(engine, "DROP VIEW IF EXISTS \"%w\"", s->name));
   for (size_t i = 0; i < sizeof helpers / sizeof helpers[0]; i++)
     engine_exec(engine,
