@@ -54,8 +54,13 @@ UPDATE almanac_summary SET state=0, token=NULL WHERE id={id}
 -- @unfill_dirty
 UPDATE {dirty} SET token=NULL
 
+-- Taken from whoever was seen to have it, who was nobody or is dead, and only if nobody else was faster.
+
 -- @take_filling
-UPDATE almanac_summary SET token={token}, state=0 WHERE id={id}
+UPDATE almanac_summary SET token=?1, state=0 WHERE id={id} AND token IS ?2
+
+-- @filling
+SELECT token FROM almanac_summary WHERE id={id}
 
 -- @fill
 UPDATE almanac_summary SET state=1, token=NULL WHERE id={id}
@@ -117,8 +122,19 @@ INSERT INTO {dirty}(p1) SELECT p1 FROM {list} WHERE rowid BETWEEN ?1 AND ?2 ON C
 -- @list_publish_key
 INSERT INTO {dirty}({dirty_columns}) SELECT {dirty_columns} FROM {list} l WHERE rowid BETWEEN ?1 AND ?2 AND NOT EXISTS(SELECT 1 FROM {dirty} d WHERE {list_dirty_matches})
 
+-- What somebody has taken is left to them; of the dead it is taken back before.
+
 -- @claim
-UPDATE {dirty} SET token=?1 WHERE {dirty_row} IN (SELECT {dirty_row} FROM {dirty} ORDER BY {dirty_order} LIMIT ?2)
+UPDATE {dirty} SET token=?1 WHERE {dirty_row} IN (SELECT {dirty_row} FROM {dirty} WHERE token IS NULL ORDER BY {dirty_order} LIMIT ?2)
+
+-- @claim_owners
+SELECT DISTINCT token FROM {dirty} WHERE token IS NOT NULL
+
+-- @claim_left
+SELECT count(*) FROM (SELECT 1 FROM {dirty} WHERE token IS NULL LIMIT ?1)
+
+-- @claim_give_back
+UPDATE {dirty} SET token=NULL WHERE token=?1
 
 -- @claim_read
 INSERT INTO {claimed}({dirty_columns}) SELECT {dirty_columns} FROM main.{dirty} WHERE token=?1 ORDER BY {dirty_order}

@@ -2,10 +2,12 @@
 
 -- @dirty_create_time
 CREATE TABLE {dirty}(p1 {partition_type} NOT NULL, token INTEGER, PRIMARY KEY(p1)) WITHOUT ROWID;
+CREATE INDEX {dirty}_t ON {dirty}(token) WHERE token IS NOT NULL;
 
 -- @dirty_create_key
 CREATE TABLE {dirty}({dirty_definitions}, token INTEGER);
 CREATE INDEX {dirty}_p ON {dirty}({dirty_columns});
+CREATE INDEX {dirty}_t ON {dirty}(token) WHERE token IS NOT NULL;
 
 -- @stored_create
 CREATE TABLE {stored}({stored_definitions});

@@ -101,14 +101,17 @@ static bool in_transaction(struct engine *engine, struct catalog *catalog, struc
 /* Exit code of the REFRESH statements: some failed, or all went well. */
 static int refresh_asked(struct engine *engine, struct catalog *catalog, struct definitions *files,
                          int n_files) {
-  int code = CODE_DONE;
+  char **names = 0;
+  size_t n = 0;
   for (int i = 0; i < n_files; i++)
-    for (size_t k = 0; k < files[i].n && !engine_stopping(engine); k++) {
-      const struct statement *statement = &files[i].statements[k];
-      if (statement->type == STATEMENT_REFRESH && !refresh_one(engine, catalog, statement->name))
-        code = CODE_SOME_FAILED;
+    for (size_t k = 0; k < files[i].n; k++) {
+      if (files[i].statements[k].type != STATEMENT_REFRESH) continue;
+      names = engine_grow(engine, names, &n, sizeof *names);
+      if (!names) return engine->code;
+      names[n++] = files[i].statements[k].name;
     }
-  return engine_interrupted() ? CODE_INTERRUPTED : code;
+  size_t failed = refresh_named(engine, catalog, names, n);
+  return engine_interrupted() ? CODE_INTERRUPTED : failed ? CODE_SOME_FAILED : CODE_DONE;
 }
 
 int verb_apply(struct engine *engine) {

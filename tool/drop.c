@@ -1,5 +1,6 @@
 /* almanac drop: removes summaries, with --all every trace of Almanac. */
 #include "tool/engine/declare.h"
+#include "tool/engine/owner.h"
 #include "tool/engine/upgrade.h"
 #include "tool/verb.h"
 
@@ -18,12 +19,14 @@ static bool drop_named(struct engine *engine, struct catalog *catalog) {
 }
 
 int verb_drop(struct engine *engine) {
-  struct catalog catalog;
+  struct catalog catalog = {0};
   if (!engine_begin(engine)) return engine->code;
   engine->echo = engine->settings->dry_run;
   if (upgrade_require(engine) && catalog_load(engine, &catalog) && drop_named(engine, &catalog) &&
       declare_arm(engine, &catalog) && catalog.n == 0)
     declare_remove_catalog(engine);
+  bool all = catalog.n == 0;
   engine_end(engine);
+  if (all && engine_ok(engine) && !engine->settings->dry_run) owner_remove(engine);
   return engine->code;
 }

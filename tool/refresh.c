@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <time.h>
 
+enum { POLL_MS_MIN = 1, POLL_MS_MAX = 50 }; /* between two looks at what others are doing */
+
 static void on_progress(void *context, int64_t done, int64_t total, int64_t rows) {
   struct progress *progress = context;
   progress->total = total > done ? total : done;
@@ -54,20 +56,82 @@ static bool fail_one(struct engine *engine, struct catalog *catalog, const struc
   return false;
 }
 
-bool refresh_one(struct engine *engine, struct catalog *catalog, const char *name) {
+/* One summary's part in a refresh, which may take several turns. */
+struct task {
+  const char *name;
+  enum { TASK_TO_DO, TASK_DONE, TASK_FAILED } state;
+  bool waited;      /* it was said that others are at it */
+  double started_s; /* on engine_clock_s(); 0: not yet */
+  struct refresh_report done;
+};
+
+static bool start(struct engine *engine, struct summary *summary, struct task *task) {
+  if (task->started_s > 0) return true;
+  task->started_s = engine_clock_s();
+  return !engine->settings->full || summary->broken || forget(engine, summary);
+}
+
+/* Refreshes as much as others leave to us. */
+static bool refresh_one(struct engine *engine, struct catalog *catalog, struct task *task) {
   struct progress progress;
   struct refresh_report report = {.progress = on_progress, .context = &progress};
-  double started = engine_clock_s();
+  task->state = TASK_DONE;
   if (!catalog_is_current(engine, catalog) && !refresher_settle(engine, catalog)) return false;
-  struct summary *summary = catalog_find(catalog, name);
+  struct summary *summary = catalog_find(catalog, task->name);
   if (!summary) return engine_ok(engine);
-  if (engine->settings->full && !summary->broken && !forget(engine, summary)) return false;
   progress_start(&progress, engine->settings, summary->name, 0);
-  bool good = refresher_run(engine, catalog, summary, &report);
+  bool good = start(engine, summary, task) && refresher_run(engine, catalog, summary, &report);
   progress_end(&progress);
-  if (!good) return fail_one(engine, catalog, summary);
-  print_result(engine, summary->name, &report, engine_clock_s() - started);
-  return true;
+  task->done.partitions += report.partitions;
+  task->done.rows += report.rows;
+  if (!good && !fail_one(engine, catalog, summary)) task->state = TASK_FAILED;
+  if (good && report.waits) {
+    task->state = TASK_TO_DO;
+    if (!task->waited) talk_notice(engine->settings, "%s: another refresh is at it", summary->name);
+    task->waited = true;
+  } else if (good)
+    print_result(engine, summary->name, &task->done, engine_clock_s() - task->started_s);
+  return engine_ok(engine);
+}
+
+/* Each that is still to do has a turn; true if anything was done. */
+static bool take_turns(struct engine *engine, struct catalog *catalog, struct task *tasks, size_t n) {
+  bool any = false;
+  for (size_t i = 0; i < n && engine_ok(engine) && !engine_stopping(engine); i++) {
+    if (tasks[i].state != TASK_TO_DO) continue;
+    int64_t before = tasks[i].done.partitions;
+    refresh_one(engine, catalog, &tasks[i]);
+    any |= tasks[i].state != TASK_TO_DO || tasks[i].done.partitions > before;
+  }
+  return any;
+}
+
+static bool any_to_do(const struct task *tasks, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (tasks[i].state == TASK_TO_DO) return true;
+  return false;
+}
+
+size_t refresh_named(struct engine *engine, struct catalog *catalog, char *const *names, size_t n) {
+  struct task *tasks = engine_alloc(engine, (n + 1) * sizeof *tasks);
+  size_t failed = 0;
+  int pause_ms = POLL_MS_MIN;
+  for (size_t i = 0; tasks && i < n; i++) tasks[i].name = names[i];
+  while (tasks && any_to_do(tasks, n) && engine_ok(engine) && !engine_stopping(engine)) {
+    struct arena_block *mark = engine_mark(engine);
+    int64_t version = catalog->schema_version;
+    bool any = take_turns(engine, catalog, tasks, n);
+    if (any) {
+      pause_ms = POLL_MS_MIN;
+      continue;
+    }
+    /* Nobody's work but that of others, who live: wait until they have published it, or die. */
+    if (catalog->schema_version == version) engine_release(engine, mark);
+    sqlite3_sleep(pause_ms);
+    pause_ms = pause_ms * 2 < POLL_MS_MAX ? pause_ms * 2 : POLL_MS_MAX;
+  }
+  for (size_t i = 0; tasks && i < n; i++) failed += tasks[i].state == TASK_FAILED;
+  return failed;
 }
 
 static bool is_asked(const struct settings *settings, const struct summary *summary) {
@@ -113,12 +177,9 @@ static int run_once(struct engine *engine) {
   if (!load(engine, &catalog)) return engine->code;
   if (!engine->settings->dry_run && !refresher_settle(engine, &catalog)) return engine->code;
   char **names = asked_names(engine, &catalog, &n);
-  for (size_t i = 0; i < n && !engine_stopping(engine) && engine_ok(engine); i++) {
-    if (engine->settings->dry_run)
-      print_plan(engine, catalog_find(&catalog, names[i]));
-    else
-      failed += !refresh_one(engine, &catalog, names[i]);
-  }
+  if (!engine->settings->dry_run) failed = refresh_named(engine, &catalog, names, n);
+  for (size_t i = 0; engine->settings->dry_run && i < n && engine_ok(engine); i++)
+    print_plan(engine, catalog_find(&catalog, names[i]));
   if (!engine_ok(engine)) return engine->code;
   if (failed) return failed == n && n == 1 ? CODE_FAILED : CODE_SOME_FAILED;
   return CODE_DONE;

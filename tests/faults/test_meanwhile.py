@@ -1,14 +1,13 @@
 """Another process declares, replaces or drops summaries while a refresh runs, at every boundary between its transactions:
 every name still equals its query (promise 4)."""
 import os
-import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../property"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from almanac import TOOL, connect, directory, equal, tool
+from almanac import connect, directory, equal, tool
+from halted import Halted, stops_library
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 STOPS_MAX = 200
 
 
@@ -22,35 +21,8 @@ def compare(db, names, what):
         equal(db.execute(f"SELECT * FROM {name} ORDER BY bucket").fetchall(), db.execute(query).fetchall(), f"{name} {what}")
 
 
-class Halted:
-    """A refresh that stops at every boundary between its transactions (../property/stops.c)."""
-
-    def __init__(self, library, path):
-        self.halts, theirs_out = os.pipe()
-        theirs_in, self.goes = os.pipe()
-        self.process = subprocess.Popen(
-            [TOOL, "refresh", path], env={**os.environ, "LD_PRELOAD": library}, stderr=subprocess.PIPE, text=True, close_fds=False,
-            preexec_fn=lambda: (os.dup2(theirs_out, 208), os.dup2(theirs_in, 209)))
-        os.close(theirs_out)
-        os.close(theirs_in)
-
-    def halt(self):
-        """b'0' outside transactions, b'1' reading, b'2' writing, b'' at the end."""
-        return os.read(self.halts, 1)
-
-    def go_on(self):
-        os.write(self.goes, b"x")
-
-    def run_out(self):
-        os.close(self.goes)
-        error = self.process.communicate(timeout=20)[1]
-        os.close(self.halts)
-        return self.process.returncode, error
-
-
 def at_every_stop(meanwhile, names_after, codes=(0,)):
-    library = os.path.join(directory(), "stops.so")
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, os.path.join(HERE, "../property/stops.c"), "-ldl"], check=True)
+    library = stops_library()
     stop = came = 0
     while stop < STOPS_MAX:
         path = os.path.join(directory(), "t.db")

@@ -614,7 +614,7 @@ class World:
             if action == "write":
                 actions[n] = ("sql", self.who(), [self.schema.write() for _ in range(r.choice([1, 3]))])
             elif action == "refresh":
-                actions[n] = self.refresh()
+                actions[n] = ("tool", self.refresh()[1] + ["--max-time", "50ms"])  # it would wait for the one that stands still
         return ("stops", self.refresh()[1], actions)
 
     def apply_again(self):

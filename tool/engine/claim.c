@@ -1,14 +1,13 @@
 #include "tool/engine/claim.h"
 #include "tool/engine/live_view.h"
+#include "tool/engine/owner.h"
 #include <string.h>
 
-enum { LIST_BATCH = 5000 }; /* partitions listed in one write transaction: some milliseconds */
-
-int64_t claim_token(void) {
-  int64_t token;
-  sqlite3_randomness(sizeof token, &token);
-  return token & INT64_MAX;
-}
+enum {
+  LIST_BATCH = 5000, /* partitions listed in one write transaction: some milliseconds */
+  DEAD_MAX = 64,     /* dead refreshers whose work is taken back at once; more wait for the next time */
+  SHARE_LEAST = 16   /* the smallest share of a batch near the end: smaller ones cost more than they save */
+};
 
 /* ------------------------------------------------------------------------------------------------ settle */
 
@@ -229,16 +228,103 @@ static bool publish_list(struct engine *engine, struct summary *s, const struct 
   return engine_ok(engine);
 }
 
-bool claim_list(struct engine *engine, struct summary *s) {
-  int64_t token = claim_token();
+bool claim_filling(struct engine *engine, const struct summary *s, int64_t token, bool *taken) {
   const struct sql_variable *v = summary_variables(engine, s);
+  sqlite3_stmt *seen = engine_prepare(engine, sql_text(engine, "filling", v));
+  sqlite3_stmt *take = engine_prepare(engine, sql_text(engine, "take_filling", v));
+  *taken = false;
+  if (take) sqlite3_bind_int64(take, 1, token);
+  bool lives = engine_step(engine, seen) && owner_lives(engine, sqlite3_column_int64(seen, 0), 0);
+  if (engine_ok(engine)) engine_bind_value(engine, take, 2, sqlite3_column_value(seen, 0));
+  engine_finalize(engine, seen);
+  if (!lives) {
+    engine_step(engine, take);
+    *taken = engine_ok(engine) && sqlite3_changes(engine->db) > 0;
+  }
+  engine_finalize(engine, take);
+  return engine_ok(engine);
+}
+
+bool claim_list(struct engine *engine, struct summary *s, int64_t token) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  bool taken;
   v = sql_literal(engine, v, "list", engine_printf(engine, "temp.almanac_list_%llx", (long long)token));
-  v = sql_literal(engine, v, "token", engine_printf(engine, "%lld", (long long)token));
   if (s->kind == KIND_KEY) v = sql_template(engine, v, "q_keys", "{keys row=q}");
-  if (!sql_run(engine, "take_filling", v)) return false;
+  if (!claim_filling(engine, s, token, &taken) || !taken) return engine_ok(engine);
   if (collect(engine, s, v)) publish_list(engine, s, v, token);
   if (engine_ok(engine)) sql_run(engine, "list_drop", v);
   return engine_ok(engine);
+}
+
+/* ------------------------------------------------------------------------------------------------- taking */
+
+/* The tokens of others on the summary's dirty partitions: the dead ones' into dead[0..*n_dead), at most `max`
+   of them; returns how many live. */
+static int64_t look_at_owners(struct engine *engine, const struct summary *s, int64_t token, int64_t *dead,
+                              size_t max, size_t *n_dead) {
+  int64_t live = 0;
+  *n_dead = 0;
+  sqlite3_stmt *owners =
+      engine_prepare(engine, sql_text(engine, "claim_owners", summary_variables(engine, s)));
+  while (engine_step(engine, owners)) {
+    int64_t owner = sqlite3_column_int64(owners, 0);
+    if (owner == token) continue;
+    if (owner_lives(engine, owner, 0))
+      live++;
+    else if (*n_dead < max)
+      dead[(*n_dead)++] = owner;
+  }
+  engine_finalize(engine, owners);
+  return live;
+}
+
+static int64_t count_free(struct engine *engine, const struct summary *s, int64_t max) {
+  sqlite3_stmt *count = engine_prepare(engine, sql_text(engine, "claim_left", summary_variables(engine, s)));
+  if (count) sqlite3_bind_int64(count, 1, max);
+  int64_t n = engine_step(engine, count) ? sqlite3_column_int64(count, 0) : 0;
+  engine_finalize(engine, count);
+  return n;
+}
+
+enum claim_left claim_look(struct engine *engine, const struct summary *s, int64_t token, int64_t *others) {
+  int64_t dead[1];
+  size_t n_dead;
+  int64_t live = look_at_owners(engine, s, token, dead, 1, &n_dead);
+  if (others) *others = live;
+  if (n_dead > 0 || count_free(engine, s, 1) > 0) return LEFT_FREE;
+  return live > 0 ? LEFT_TAKEN : LEFT_NOTHING;
+}
+
+static bool free_token(struct engine *engine, const struct summary *s, int64_t token) {
+  sqlite3_stmt *give =
+      engine_prepare(engine, sql_text(engine, "claim_give_back", summary_variables(engine, s)));
+  if (give) sqlite3_bind_int64(give, 1, token);
+  engine_step(engine, give);
+  engine_finalize(engine, give);
+  return engine_ok(engine);
+}
+
+int64_t claim_take(struct engine *engine, const struct summary *s, int64_t token, int64_t n) {
+  int64_t dead[DEAD_MAX];
+  size_t n_dead;
+  if (!engine_begin(engine)) return 0;
+  look_at_owners(engine, s, token, dead, DEAD_MAX, &n_dead);
+  for (size_t i = 0; i < n_dead && engine_ok(engine); i++) free_token(engine, s, dead[i]);
+  int64_t taken = claim_mark(engine, s, token, n);
+  return engine_commit(engine) ? taken : 0;
+}
+
+bool claim_give_back(struct engine *engine, const struct summary *s, int64_t token) {
+  return engine_begin(engine) && free_token(engine, s, token) && engine_commit(engine);
+}
+
+int64_t claim_share(struct engine *engine, const struct summary *s, int64_t token, int64_t n) {
+  int64_t dead[1], least = (n + SHARE_LEAST - 1) / SHARE_LEAST;
+  size_t n_dead;
+  int64_t workers = 1 + look_at_owners(engine, s, token, dead, 1, &n_dead);
+  if (workers == 1 || n > INT64_MAX / (2 * workers)) return n;
+  int64_t share = count_free(engine, s, 2 * workers * n) / (2 * workers);
+  return share < least ? least : share;
 }
 
 int64_t claim_mark(struct engine *engine, const struct summary *s, int64_t token, int64_t n) {

@@ -1,5 +1,6 @@
 #include "tool/engine/compute.h"
 #include "tool/engine/claim.h"
+#include "tool/engine/owner.h"
 #include <string.h>
 
 /* What one statement of a batch should take: its sort stays in the processor's cache, its overhead small. */
@@ -23,7 +24,7 @@ static const struct sql_variable *temporary(struct engine *engine, const struct 
 /* Would the partition's rows be found by an index? Asked of the planner, on the very join that is run. */
 char *compute_plan(struct engine *engine, const struct summary *s, bool *searches) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
-  const struct sql_variable *v = temporary(engine, s, claim_token());
+  const struct sql_variable *v = temporary(engine, s, owner_token());
   *searches = false;
   sql_run(engine, s->kind == KIND_TIME ? "claimed_create_time" : "claimed_create_key", v);
   const char *join = s->kind == KIND_TIME ? "plan_time" : "plan_key";
@@ -168,7 +169,7 @@ static bool in_batches(struct engine *engine, const struct summary *s, const cha
 bool compute_whole(struct engine *engine, struct computation *c, int64_t *rows) {
   const struct sql_variable *v =
       sql_literal(engine, c->variables, "token", engine_printf(engine, "%lld", (long long)c->token));
-  if (!sql_run(engine, "take_filling", v) || !engine_exec(engine, "BEGIN")) return false;
+  if (!engine_exec(engine, "BEGIN")) return false;
   run_bound(engine, "compute_whole", v, c->token, 0);
   if (!engine_commit(engine)) return false;
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
@@ -230,7 +231,7 @@ bool compute_prove(struct engine *engine, const struct summary *s, int *partitio
   /* One snapshot for all of it; apply has its transaction open already. */
   bool alone = sqlite3_get_autocommit(engine->db) != 0;
   if (alone && !engine_exec(engine, "BEGIN")) return false;
-  if (compute_open(engine, s, claim_token(), &c)) prove(engine, &c, partitions, disproof);
+  if (compute_open(engine, s, owner_token(), &c)) prove(engine, &c, partitions, disproof);
   compute_close(engine, &c);
   if (alone && !engine_commit(engine)) engine_rollback(engine);
   return engine_ok(engine);

@@ -30,8 +30,8 @@ bool compute_claimed(struct engine *engine, struct computation *computation, int
 bool compute_publish(struct engine *engine, struct computation *computation, int64_t next, int64_t *published,
                      int64_t *taken);
 
-/* A whole summary: computes it all and publishes it as a new generation, in transactions of at most lock_ms.
- */
+/* A whole summary whose filling we have taken (claim.h): computes it all and publishes it as a new generation,
+   in transactions of at most lock_ms. */
 bool compute_whole(struct engine *engine, struct computation *computation, int64_t *rows);
 
 /*

@@ -1,5 +1,6 @@
 #include "tool/engine/engine.h"
 #include "ext/init.h"
+#include "tool/engine/owner.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -324,6 +325,7 @@ void engine_reset(struct engine *engine) {
     deferred->release(deferred->what);
   engine->deferred = 0;
   engine_release(engine, 0);
+  owner_close(engine);
 }
 
 void engine_close(struct engine *engine) {

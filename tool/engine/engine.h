@@ -52,6 +52,7 @@ struct engine {
   double deadline_s;    /* of --max-time on engine_clock_s(); 0: none */
   double waits_since_s; /* for a lock, on the same clock */
   bool echo;            /* print what engine_exec runs: --dry-run */
+  int owner_file;       /* of owner.h: its descriptor, 0 while it is not open */
   struct arena_block *arena;
   struct deferred *deferred;
 };

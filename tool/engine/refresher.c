@@ -3,7 +3,9 @@
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
 #include "tool/engine/declare.h"
+#include "tool/engine/owner.h"
 #include "tool/engine/repair.h"
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -70,35 +72,44 @@ static int64_t next_batch(const struct engine *engine, int64_t n, double held_s)
   return next < 1 ? 1 : next;
 }
 
-static bool run_partitions(struct engine *engine, struct catalog *catalog, struct summary *s,
-                           struct refresh_report *report) {
-  bool disproved = false;
-  if (!s->track) return engine_ok(engine); /* its table is empty */
-  if (!s->proven && !prove(engine, catalog, s, &disproved)) return false;
-  if (disproved) {
-    struct summary *anew = catalog_find(catalog, s->name);
-    return anew && anew != s ? refresher_run(engine, catalog, anew, report) : engine_ok(engine);
+/* Is all that is left of the summary in the hands of others who live? */
+static bool others_have_it(struct engine *engine, const struct summary *s, int64_t token) {
+  int64_t others = 0;
+  char *filling = engine_string(engine, sql_text(engine, "filling", summary_variables(engine, s)));
+  if (filling && owner_lives(engine, strtoll(filling, 0, 10), 0)) return true;
+  if (s->kind == KIND_WHOLE || !s->track) return false;
+  enum claim_left left = claim_look(engine, s, token, &others);
+  /* What isn't proven is computed in one piece. */
+  return left == LEFT_TAKEN || (!s->proven && others > 0);
+}
+
+/* The next partitions to compute, where the batch before has taken none along. */
+static int64_t take(struct engine *engine, const struct summary *s, int64_t token, int64_t n) {
+  while (engine_ok(engine) && claim_look(engine, s, token, 0) == LEFT_FREE) {
+    int64_t taken = claim_take(engine, s, token, claim_share(engine, s, token, n));
+    if (taken > 0) return taken;
   }
-  if (read_state(engine, s) == 0 && !claim_list(engine, s)) return false;
-  if (!is_dirty(engine, s)) return engine_ok(engine);
-  struct computation c;
-  if (!compute_open(engine, s, claim_token(), &c)) return false;
+  return 0;
+}
+
+/* Batch after batch until nothing is left that is ours to take. */
+static bool run_batches(struct engine *engine, struct computation *c, struct refresh_report *report) {
+  const struct summary *s = c->summary;
   int64_t total = engine_int(engine, sql_text(engine, "dirty_count", summary_variables(engine, s)));
   /* Without an index every batch would read the whole source: do it all in one. */
-  bool one_piece = !c.searches || !s->proven;
+  bool one_piece = !c->searches || !s->proven;
   int64_t n = one_piece ? INT64_MAX : BATCH_FIRST, taken = 0;
   char *mode = engine_string(engine, "PRAGMA journal_mode");
   bool wal = mode && strcmp(mode, "wal") == 0;
-  if (engine_begin(engine)) taken = claim_mark(engine, s, c.token, n);
-  engine_commit(engine);
-  while (taken > 0 && engine_ok(engine) && !engine_stopping(engine)) {
+  while (engine_ok(engine) && !engine_stopping(engine) &&
+         (taken > 0 || (taken = take(engine, s, c->token, n)) > 0)) {
     struct arena_block *mark = engine_mark(engine);
-    int64_t rows = 0, published = 0;
+    int64_t rows = 0, published = 0, done = taken;
     double started = engine_clock_s();
-    if (!compute_claimed(engine, &c, &rows)) break;
+    if (!compute_claimed(engine, c, &rows)) break;
     double computed = engine_clock_s();
-    int64_t done = taken;
-    if (!compute_publish(engine, &c, n, &published, &taken)) break;
+    int64_t next = engine_stopping(engine) ? 0 : claim_share(engine, s, c->token, n);
+    if (!compute_publish(engine, c, next, &published, &taken)) break;
     double held_s = engine_clock_s() - computed;
     /* A reader holds up a writer's commit where there is no WAL. */
     if (!wal && computed - started > 2 * held_s) held_s = (computed - started) / 2;
@@ -109,25 +120,67 @@ static bool run_partitions(struct engine *engine, struct catalog *catalog, struc
     engine_release(engine, mark);
   }
   engine_rollback(engine);
+  return taken > 0;
+}
+
+static bool run_partitions(struct engine *engine, struct catalog *catalog, struct summary *s, int64_t token,
+                           struct refresh_report *report) {
+  bool disproved = false;
+  if (!s->track) return engine_ok(engine); /* its table is empty */
+  if (!s->proven && !prove(engine, catalog, s, &disproved)) return false;
+  if (disproved) {
+    struct summary *anew = catalog_find(catalog, s->name);
+    return anew && anew != s ? refresher_run(engine, catalog, anew, report) : engine_ok(engine);
+  }
+  if (read_state(engine, s) == 0) {
+    if (!claim_list(engine, s, token)) return false;
+    report->waits = s->state == 0;
+    if (report->waits) return engine_ok(engine);
+  }
+  if (!is_dirty(engine, s)) return engine_ok(engine);
+  struct computation c;
+  if (!compute_open(engine, s, token, &c)) return false;
+  bool unpublished = run_batches(engine, &c, report);
+  /* At once for others, who would find out by our end, else. A locked database would keep us waiting. */
+  struct failure failure = engine_suspend(engine);
+  if (unpublished && failure.code != CODE_LOCKED) claim_give_back(engine, s, token);
+  engine_rollback(engine);
+  engine_resume(engine, failure);
+  report->waits = engine_ok(engine) && claim_look(engine, s, token, 0) != LEFT_NOTHING;
   return compute_close(engine, &c);
 }
 
-static bool run_whole(struct engine *engine, struct summary *s, struct refresh_report *report) {
+static bool run_whole(struct engine *engine, struct summary *s, int64_t token,
+                      struct refresh_report *report) {
+  bool taken;
   if (read_state(engine, s) != 0 || !engine_ok(engine)) return engine_ok(engine);
+  if (!claim_filling(engine, s, token, &taken)) return false;
+  report->waits = !taken;
+  if (!taken) return true;
   struct computation c;
   int64_t rows = 0;
-  if (!compute_open(engine, s, claim_token(), &c)) return false;
+  if (!compute_open(engine, s, token, &c)) return false;
   if (compute_whole(engine, &c, &rows)) {
     report->partitions = 1;
     report->rows = rows;
   }
   engine_rollback(engine);
+  /* Not so where what it reads was found to have changed meanwhile. */
+  report->waits = engine_ok(engine) && catalog_has(engine, s) && read_state(engine, s) == 0;
   return compute_close(engine, &c);
 }
 
 bool refresher_run(struct engine *engine, struct catalog *catalog, struct summary *s,
                    struct refresh_report *report) {
   report->partitions = report->rows = 0;
+  report->waits = false;
   if (s->broken) return engine_fail(engine, CODE_FAILED, "%s", s->broken);
-  return s->kind == KIND_WHOLE ? run_whole(engine, s, report) : run_partitions(engine, catalog, s, report);
+  int64_t token = owner_token();
+  report->waits = others_have_it(engine, s, token);
+  if (report->waits || !engine_ok(engine)) return engine_ok(engine);
+  owner_take(engine, token);
+  bool good = s->kind == KIND_WHOLE ? run_whole(engine, s, token, report)
+                                    : run_partitions(engine, catalog, s, token, report);
+  owner_release(engine, token);
+  return good;
 }

@@ -7,11 +7,13 @@
 struct refresh_report {
   int64_t partitions;
   int64_t rows;
+  bool waits; /* what is left of it is in the hands of other refreshers: come back */
   void (*progress)(void *context, int64_t done, int64_t total, int64_t rows);
   void *context;
 };
 
-/* Brings one summary up to date, in short transactions of its own. Stops early when engine_stopping(). */
+/* Brings one summary up to date, in short transactions of its own, as far as no other refresher that lives is
+   at it. Stops early when engine_stopping(). */
 bool refresher_run(struct engine *engine, struct catalog *catalog, struct summary *summary,
                    struct refresh_report *report);
 
