@@ -229,6 +229,24 @@ static int on_authorize(void *context, int action, const char *a, const char *b,
   return SQLITE_OK;
 }
 
+/* The tables that the statement's program opens, itself or by an index. */
+static void read_opened(struct engine *engine, const char *sql, struct shadow_reads *reads) {
+  sqlite3_stmt *program = engine_prepare(engine, engine_printf(engine, "EXPLAIN %s", sql));
+  while (engine_step(engine, program)) {
+    const char *step = (const char *)sqlite3_column_text(program, 1);
+    if (!step || (strcmp(step, "OpenRead") != 0 && strcmp(step, "ReopenIdx") != 0)) continue;
+    if (sqlite3_column_int(program, 4) != 0) continue; /* another schema than main */
+    char *table =
+        engine_string(engine, engine_printf(engine, "SELECT tbl_name FROM sqlite_master WHERE rootpage=%d",
+                                            sqlite3_column_int(program, 3)));
+    if (!table) continue;
+    reads->opened = engine_grow(engine, reads->opened, &reads->n_opened, sizeof *reads->opened);
+    if (!reads->opened) break;
+    reads->opened[reads->n_opened++] = table;
+  }
+  engine_finalize(engine, program);
+}
+
 sqlite3_stmt *shadow_prepare(struct engine *engine, const char *sql, struct shadow_reads *reads,
                              int *offset) {
   memset(reads, 0, sizeof *reads);
@@ -250,6 +268,7 @@ sqlite3_stmt *shadow_prepare(struct engine *engine, const char *sql, struct shad
   if (reads->unstable)
     engine_fail(engine, CODE_FAILED, "%s() changes by itself, so a stored result can't stay right",
                 reads->unstable);
+  if (engine_ok(engine)) read_opened(engine, sql, reads);
   if (engine_ok(engine)) return statement;
   sqlite3_finalize(statement);
   return 0;

@@ -40,6 +40,8 @@ struct shadow_reads {
   struct engine *engine;
   struct shadow_read *reads;
   size_t n;
+  char **opened; /* tables whose rows or indexes it opens: NATURAL and USING tell the authorizer nothing */
+  size_t n_opened;
   bool calls_extension; /* a function or table of the extension other than time_bucket */
   bool calls_bucket;
   char *unstable; /* a function whose value changes by itself, or NULL */

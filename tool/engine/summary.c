@@ -480,26 +480,31 @@ static void read_origins(struct engine *engine, struct deriving *d, sqlite3_stmt
   s->additive = additive_by_form(s, &d->shadow.tokens);
 }
 
-/* Every other table that is read: a change there dirties everything. */
+/* Another table that is read: a change there dirties everything. */
+static bool read_table(struct engine *engine, struct summary *s, const char *table, char *const *fixed,
+                       size_t n_fixed) {
+  char *spelled = 0;
+  if (s->source && sqlite3_stricmp(table, s->source->name) == 0) return true;
+  if (sqlite3_strnicmp(table, "almanac_", 8) == 0 || is_named(fixed, n_fixed, table)) return true;
+  enum object_type type = source_object(engine, table, &spelled);
+  if (type == OBJECT_VIRTUAL)
+    return engine_fail(
+        engine, CODE_FAILED,
+        "%s is a virtual table, whose changes no trigger can see; WITH (static = %s) if it never changes",
+        table, table);
+  if (sqlite3_stricmp(table, "sqlite_master") == 0 || sqlite3_stricmp(table, "sqlite_schema") == 0)
+    return engine_fail(engine, CODE_FAILED, "a summary can't read the schema table");
+  if (type == OBJECT_TABLE) s->tables = add_name(engine, s->tables, &s->n_tables, spelled);
+  return engine_ok(engine);
+}
+
 static bool read_tables(struct engine *engine, struct deriving *d, const struct shadow_reads *reads) {
-  struct summary *s = d->summary;
   size_t n_fixed = 0;
   char **fixed = d->fixed ? shadow_split(engine, d->fixed->value, &n_fixed) : 0;
-  for (size_t i = 0; i < reads->n && engine_ok(engine); i++) {
-    char *spelled = 0;
-    const char *table = reads->reads[i].table;
-    if (s->source && sqlite3_stricmp(table, s->source->name) == 0) continue;
-    if (sqlite3_strnicmp(table, "almanac_", 8) == 0 || is_named(fixed, n_fixed, table)) continue;
-    enum object_type type = source_object(engine, table, &spelled);
-    if (type == OBJECT_VIRTUAL)
-      return engine_fail(
-          engine, CODE_FAILED,
-          "%s is a virtual table, whose changes no trigger can see; WITH (static = %s) if it never changes",
-          table, table);
-    if (sqlite3_stricmp(table, "sqlite_master") == 0 || sqlite3_stricmp(table, "sqlite_schema") == 0)
-      return engine_fail(engine, CODE_FAILED, "a summary can't read the schema table");
-    if (type == OBJECT_TABLE) s->tables = add_name(engine, s->tables, &s->n_tables, spelled);
-  }
+  for (size_t i = 0; i < reads->n && engine_ok(engine); i++)
+    read_table(engine, d->summary, reads->reads[i].table, fixed, n_fixed);
+  for (size_t i = 0; i < reads->n_opened && engine_ok(engine); i++)
+    read_table(engine, d->summary, reads->opened[i], fixed, n_fixed);
   return engine_ok(engine);
 }
 
