@@ -19,15 +19,27 @@ static int drop_views(sqlite3 *db) {
   return rc;
 }
 
+/* Whether there are summaries, as the file says now: what the connection knows of the schema may be older than they
+ * are, and is looked at again only when a statement runs. SQLITE_ROW or SQLITE_DONE. */
+static int look_for_catalog(sqlite3 *db) {
+  sqlite3_stmt *table = 0;
+  int rc =
+      sqlite3_prepare_v2(db, "SELECT 1 FROM main.sqlite_master WHERE name='almanac_summary'", -1, &table, 0);
+  if (rc == SQLITE_OK) rc = sqlite3_step(table);
+  sqlite3_finalize(table);
+  return rc;
+}
+
 /* Creates the temporary view of every summary that needs one; *made gets their number, *error what went
  * wrong. */
 static int make_views(sqlite3 *db, sqlite3_int64 *made, char **error) {
   sqlite3_stmt *summaries = 0;
   *made = 0;
-  if (sqlite3_table_column_metadata(db, "main", "almanac_summary", "live_sql", 0, 0, 0, 0, 0) != SQLITE_OK)
-    return SQLITE_OK;
-  int rc = sqlite3_prepare_v2(db, "SELECT live_sql FROM main.almanac_summary WHERE live_sql IS NOT NULL", -1,
-                              &summaries, 0);
+  int rc = look_for_catalog(db);
+  if (rc == SQLITE_DONE) return SQLITE_OK;
+  if (rc == SQLITE_ROW)
+    rc = sqlite3_prepare_v2(db, "SELECT live_sql FROM main.almanac_summary WHERE live_sql IS NOT NULL", -1,
+                            &summaries, 0);
   while (rc == SQLITE_OK && (rc = sqlite3_step(summaries)) == SQLITE_ROW) {
     rc = sqlite3_exec(db, (const char *)sqlite3_column_text(summaries, 0), 0, 0, error);
     ++*made;

@@ -81,6 +81,17 @@ def test_calls_are_counted_and_may_be_repeated():
     equal(rows(db, "SELECT * FROM lines"), rows(db, "SELECT time_bucket('1 day', ts), max(v) FROM r GROUP BY 1"))
 
 
+def test_a_connection_older_than_the_summaries():
+    """R-2: what it knows of the schema is from before they were declared."""
+    path = os.path.join(directory(), "young.db")
+    db = connect(path)
+    db.execute("CREATE TABLE r(ts INTEGER, v REAL)")
+    db.execute("INSERT INTO r VALUES (1700000000, 1), (1700003600, 2)")
+    tool("apply", path, "-", stdin="CREATE MATERIALIZED VIEW lines AS SELECT lttb(ts, v, 2) AS line FROM r;")
+    equal(db.execute("SELECT almanac_live()").fetchone(), (1,))
+    equal(rows(db, "SELECT * FROM lines"), rows(db, "SELECT lttb(ts, v, 2) FROM r"))
+
+
 def test_nothing_is_written_to_the_file():
     """R-3: also where the file can't be written."""
     path = database()
