@@ -1,19 +1,21 @@
 """Runs a world of model.py and compares every summary's name with its query after every step.
 
-Beside the database stands a twin: the same tables in memory, without Almanac. Every statement runs on both, must
-succeed or fail on both with the same words, and leaves the same rows; the query is evaluated on the twin.
+Beside the database stands a twin: the same tables in memory, without Almanac, and a plain view for each summary.
+Every statement runs on both, must succeed or fail on both with the same words, and leaves the same rows; the query is
+evaluated on the twin. Nobody moves but us: refreshes that overlap are halted at the boundaries of their transactions
+(actor.py) and moved on one at a time.
 """
+import itertools
 import os
 import re
-import signal
 import sqlite3
 import subprocess
-import tempfile
 
-from almanac import BUILD, ROOT, TOOL, connect
-from model import KNOWN, text_of
-
-HERE = os.path.join(ROOT, "tests", "property")
+from actor import Actor, Stuck
+from almanac import TOOL, connect
+from comparison import difference
+from chance import KNOWN
+from definitions import reads, text_of
 
 # Reasons for which the tool may refuse a definition or leave a summary to be computed at each read.
 REFUSED = [
@@ -36,6 +38,18 @@ REFUSED = [
 ZONES = "Europe/|America/|Australia/"
 
 TIMEOUT_S = float(os.environ.get("ALMANAC_TIMEOUT_S", 15))  # for what takes some hundredths
+ROUNDS_MAX = 1000  # in which runs of the tool that wait for each other must end
+
+
+def parents_first(declared):
+    """The names in an order in which each comes after those that it reads."""
+    names, waiting = [], dict(declared)
+    while waiting:
+        ready = [n for n in waiting if not any(reads(waiting[n], other) for other in waiting if other != n)] or list(waiting)
+        names += ready
+        for name in ready:
+            del waiting[name]
+    return names
 
 
 class Failure(Exception):
@@ -44,36 +58,6 @@ class Failure(Exception):
     def __init__(self, kind, message):
         super().__init__(message)
         self.kind = kind
-
-
-# ----------------------------------------------------------------------------------------------------- comparison
-
-def canonical(value, fold):
-    """Equal for values that count as equal: 1 and 1.0, sums that differ by the order of addition."""
-    if isinstance(value, (int, float)):
-        return (1, value if value == value // 1 else float(f"{value:.9g}"))
-    if isinstance(value, str):
-        return (2, value.lower() if fold else value)
-    return (0, b"") if value is None else (3, value)
-
-
-def close(a, b, fold):
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return a == b or abs(a - b) <= 1e-9 * max(abs(a), abs(b))
-    return canonical(a, fold) == canonical(b, fold)
-
-
-def difference(got, expected, fold):
-    """None where the two are equal as multisets; otherwise rows that only one of them has."""
-    if len(got) == len(expected):
-        order = lambda row: [canonical(v, fold) for v in row]
-        if all(len(a) == len(b) and all(close(x, y, fold) for x, y in zip(a, b))
-               for a, b in zip(sorted(got, key=order), sorted(expected, key=order))):
-            return None
-    keys = lambda rows: {repr([canonical(v, fold) for v in row]): row for row in rows}
-    mine, theirs = keys(got), keys(expected)
-    only = [mine[k] for k in mine if k not in theirs], [theirs[k] for k in theirs if k not in mine]
-    return f"{len(got)} rows, {len(expected)} expected\n  too many: {only[0][:6]}\n  missing:  {only[1][:6]}"
 
 
 # --------------------------------------------------------------------------------------------------------- runner
@@ -85,7 +69,12 @@ class Runner:
         self.summaries = {}   # name: (kind, options, select), as far as they were accepted
         self.kinds = {}       # of all that were tried
         self.paused = False
-        self.counts = {"steps": 0, "comparisons": 0, "refused": 0, "stops": 0, "kills": 0, "order": 0}
+        self.expected = {}    # name: what its query gave on the twin, as of the twin's version
+        self.version = 0      # of the twin: changes with every statement
+        self.not_exact = {}   # connection: the summaries whose names give the rows of the last refresh
+        self.actors = []      # of the race that is on
+        self.reader = itertools.cycle(["stock", "ext", "stock", "ext", "attached"])
+        self.counts = {"steps": 0, "comparisons": 0, "unanswered": 0, "refused": 0, "boundaries": 0, "kills": 0, "order": 0, "locked": 0}
         self.refusals = []
         self.connections = {}
         db = connect(self.path, extension=False)
@@ -115,7 +104,9 @@ class Runner:
             db = connect(self.path, extension=who == "ext")
         self.pragmas(db)
         db.execute("PRAGMA synchronous=OFF")
+        db.execute("PRAGMA busy_timeout=0")  # nobody moves while we wait
         self.connections[who] = db
+        self.not_exact.pop(who, None)
 
     # ------------------------------------------------------------------------------------------------ statements
 
@@ -132,7 +123,12 @@ class Runner:
             if who == "attached" and re.match(r"(CREATE|DROP|ALTER|VACUUM|ANALYZE|REINDEX|PRAGMA)", statement):
                 db = self.connections["stock"]
             self.acting = db
-            mine, theirs = self.attempt(db, statement), self.attempt(self.twin, statement)
+            mine = self.attempt(db, statement)
+            if mine[2] == "database is locked" and self.actors:
+                self.counts["locked"] += 1
+                continue
+            theirs = self.attempt(self.twin, statement)
+            self.version += 1
             is_write = re.match(r"INSERT|REPLACE|UPDATE|DELETE", statement)
             if statement.startswith("UPDATE") and self.depends_on_order(mine, theirs):
                 continue
@@ -143,6 +139,7 @@ class Runner:
         for each in (db, self.twin):
             if each.in_transaction:
                 each.execute("ROLLBACK")
+                self.version += 1
 
     def depends_on_order(self, mine, theirs):
         """An UPDATE that meets a conflict half-way leaves what the order of its rows decides, which triggers may change.
@@ -193,16 +190,32 @@ class Runner:
             done = subprocess.run([TOOL, *command], input=stdin, capture_output=True, text=True, timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
             raise Failure("slow", f"almanac {' '.join(arguments)} took more than {TIMEOUT_S} s\n{stdin or ''}")
+        self.not_exact.clear()
         self.judge(arguments, done.returncode, done.stderr)
         return done.returncode, done.stdout
 
     def apply(self, declared):
+        """All in one file as it stands; where that is refused each for itself, so that one doesn't undo the others."""
         for name, definition in declared.items():
             self.kinds[name] = definition[0]
-            # One at a time: a refused one would undo the others.
-            code, _ = self.tool(["apply", "-"], text_of(name, definition))
-            if code == 0:
-                self.summaries[name] = definition
+        declared = {n: d for n, d in declared.items() if all(parent in self.summaries or parent in declared for parent in d[3:])}
+        if len(declared) > 1 and self.tool(["apply", "-"], "".join(text_of(*each) for each in declared.items()))[0] == 0:
+            self.declare(declared)
+            return
+        for name in parents_first(declared):
+            if all(parent in self.summaries for parent in declared[name][3:]) and self.tool(["apply", "-"], text_of(name, declared[name]))[0] == 0:
+                self.declare({name: declared[name]})
+
+    def declare(self, declared):
+        for name, definition in declared.items():
+            self.forget(name)
+            self.summaries[name] = definition
+            self.twin.execute(f'CREATE VIEW "{name}" AS {definition[2]}')
+
+    def forget(self, name):
+        self.version += 1
+        self.summaries.pop(name, None)
+        self.twin.execute(f'DROP VIEW IF EXISTS "{name}"')
 
     def run_tool(self, arguments):
         code, out = self.tool(arguments)
@@ -210,9 +223,10 @@ class Runner:
             self.paused = arguments[0] == "pause"
         if code == 0 and arguments[0] == "resume" and "broken resume" in KNOWN:
             views = {n for n, in self.connections["stock"].execute("SELECT name FROM sqlite_master WHERE type='view'")}
-            self.summaries = {n: d for n, d in self.summaries.items() if n in views}
+            for name in set(self.summaries) - views:
+                self.forget(name)
         if code == 0 and arguments[0] == "drop":
-            self.summaries.pop(arguments[1], None)
+            self.forget(arguments[1])
         if code == 0 and arguments == ["refresh"]:
             self.nothing_dirty()
 
@@ -225,90 +239,131 @@ class Runner:
         if left:
             raise Failure("dirty", f"after a refresh almanac_status has {left}")
 
-    # ----------------------------------------------------------------------------------------------------- stops
+    # ------------------------------------------------------------------------------------------------------ race
 
-    def stops(self, arguments, actions):
-        out_r, out_w = os.pipe()
-        in_r, in_w = os.pipe()
-        errors = tempfile.TemporaryFile("w+")
-
-        def descriptors():
-            os.dup2(out_w, 208)
-            os.dup2(in_r, 209)
-
-        process = subprocess.Popen([TOOL, arguments[0], self.path, *arguments[1:]], stdout=subprocess.DEVNULL, stderr=errors, close_fds=False,
-                                   preexec_fn=descriptors, env={**os.environ, "LD_PRELOAD": stops_library()})
-        os.close(out_w)
-        os.close(in_r)
-        killed, n = False, 0
+    def race(self, runs, moves):
+        """Runs of the tool that overlap: `moves` says who goes on when, and what others do meanwhile."""
+        actors = {}
+        self.actors = actors.values()
         try:
-            while not killed:
-                state = os.read(out_r, 1)
-                if not state:
-                    break
-                self.counts["stops"] += 1
-                action = actions.get(n)
-                if action == "kill":
-                    process.send_signal(signal.SIGKILL)
-                    killed = True
-                    self.counts["kills"] += 1
-                elif action is not None:
-                    self.halted(state, action)
-                n += 1
-                if not killed:
-                    os.write(in_w, b".")
+            for verb, *operands in moves:
+                if verb == "do":
+                    self.meanwhile(operands[0])
+                elif verb == "kill":
+                    self.kill(actors.get(operands[0]))
+                else:
+                    number, boundaries = operands
+                    if number not in actors:
+                        actors[number] = Actor(self.path, *runs[number])
+                    self.advance(actors[number], boundaries, verb == "commit")
+            self.run_out(list(actors.values()))
+        except Stuck as stuck:
+            raise Failure("slow", str(stuck))
         finally:
-            os.close(out_r)
-            os.close(in_w)
-            code = process.wait(60)
-        errors.seek(0)
-        error = errors.read()
-        if not killed and not ("shape again" in KNOWN and re.search("no such table: almanac_|UNIQUE constraint failed: almanac_summary", error)):
-            self.judge(arguments, code, error)
+            for actor in actors.values():
+                if actor.alive:
+                    actor.kill()
+            self.actors = []
+        for actor in actors.values():
+            if not actor.killed and not ("shape again" in KNOWN and re.search("no such table: almanac_|UNIQUE constraint failed: almanac_summary", actor.error)):
+                self.judge(actor.arguments, actor.code, actor.error)
 
-    def halted(self, state, action):
-        """What happens while the tool stands still: others may write unless it holds a lock against them."""
-        may_write = state == b"0" or state == b"1" and self.world.schema.journal == "WAL"
-        if action != "check" and not may_write:
-            return
-        if action != "check":
-            self.entry(action)
-        self.compare_all("while a refresh stands still")
+    def advance(self, actor, boundaries, to_commit):
+        """By that many boundaries, or commits; no further than to where it waits for another one."""
+        while actor.alive and boundaries > 0:
+            was_waiting = actor.waits
+            committed = actor.move()
+            self.counts["boundaries"] += 1
+            boundaries -= committed if to_commit else 1
+            if committed:
+                self.not_exact.clear()
+                self.compare(next(self.reader), "at a boundary of a refresh")
+                self.counts["steps"] += 1
+            if was_waiting and actor.waits:
+                return
+
+    def run_out(self, actors):
+        for _ in range(ROUNDS_MAX):
+            for actor in actors:
+                self.advance(actor, 10**6, False)
+            if not any(actor.alive for actor in actors):
+                return
+        raise Failure("slow", "runs of the tool wait for each other: " + "; ".join(f"{' '.join(a.arguments)}: {a.holds}" for a in actors if a.alive))
+
+    def kill(self, actor):
+        if actor and actor.alive:
+            actor.kill()
+            self.counts["kills"] += 1
+            self.not_exact.clear()
+            self.compare(next(self.reader), "after a kill")
+
+    def meanwhile(self, entry):
+        """Others may write while the runs stand still, unless one of them holds a lock against that."""
+        held = max((actor.holds for actor in self.actors), default=0)
+        if held < (2 if self.world.schema.journal == "WAL" else 1):
+            self.entry(entry)
+            self.compare(next(self.reader), "while a refresh stands still")
+            self.counts["steps"] += 1
 
     # -------------------------------------------------------------------------------------------------- compare
 
     def inexact(self, who):
         """The summaries that call the extension: exact where it is loaded, after almanac_live()."""
-        schema = "elsewhere." if who == "attached" else ""
-        names = {n for n, in self.connections[who].execute(f"SELECT name FROM {schema}almanac_status WHERE exact<>'live'")}
-        if who == "ext":
-            self.connections["ext"].execute("SELECT almanac_live()").fetchall()
-            return {n for n, in self.connections["ext"].execute("SELECT name FROM almanac_summary WHERE exact<>'live' AND live_sql IS NULL")}
-        return names
+        if who not in self.not_exact:
+            db, schema = self.connections[who], "elsewhere." if who == "attached" else ""
+            if who == "ext":
+                db.execute("SELECT almanac_live()").fetchall()
+            self.not_exact[who] = {n for n, in db.execute(f"SELECT name FROM {schema}almanac_summary WHERE exact<>'live'{' AND live_sql IS NULL' * (who == 'ext')}")}
+        return self.not_exact[who]
+
+    def query(self, name):
+        """The rows of the name's query on the twin, or None where it has no answer."""
+        version, rows = self.expected.get(name, (None, None))
+        if version != self.version:
+            try:
+                rows = self.twin.execute(f'SELECT * FROM "{name}"').fetchall()
+            except sqlite3.Error:
+                rows = None
+                self.counts["unanswered"] += 1
+            if not self.twin.in_transaction:
+                self.expected[name] = self.version, rows
+        return rows
 
     def compare(self, who, when):
         if self.paused or not self.summaries:
             return
         db = self.connections[who]
-        fold = self.world.schema.folds_case
-        inexact = self.inexact(who)
-        for name, (kind, _, select) in self.summaries.items():
-            if name in inexact:
-                continue
-            try:
-                expected = self.twin.execute(select).fetchall()
-            except sqlite3.Error:
-                continue
-            try:
-                got = db.execute(f'SELECT * FROM "{name}"').fetchall()
-            except sqlite3.Error as error:
-                if str(error) == "integer overflow" and re.search(ZONES, select):
-                    continue
-                raise Failure("view", f"{who}: SELECT * FROM \"{name}\" {when}: {error}\n  {text_of(name, self.summaries[name])}")
-            self.counts["comparisons"] += 1
-            wrong = difference(got, expected, fold)
-            if wrong:
-                raise Failure("differs " + kind.split(":")[0], f"{who}: \"{name}\" {when} differs from its query: {wrong}\n{text_of(name, self.summaries[name])}")
+        try:
+            inexact = self.inexact(who)
+            for name in self.summaries:
+                expected = self.query(name)
+                if name not in inexact and expected is not None:
+                    self.compare_one(who, db, name, expected, when)
+        except sqlite3.OperationalError as error:
+            # In rollback mode a writer that waits for readers lets no new ones in.
+            if not str(error).endswith("database is locked") or not any(actor.holds for actor in self.actors) or self.world.schema.journal == "WAL":
+                raise
+            self.counts["locked"] += 1
+
+    def compare_one(self, who, db, name, expected, when):
+        kind, _, select = self.summaries[name][:3]
+        try:
+            got = db.execute(f'SELECT * FROM "{name}"').fetchall()
+        except sqlite3.Error as error:
+            if str(error) == "integer overflow" and re.search(ZONES, select):
+                return
+            if str(error) == "database is locked":
+                raise
+            raise Failure("view", f"{who}: SELECT * FROM \"{name}\" {when}: {error}\n  {self.lineage(name)}")
+        self.counts["comparisons"] += 1
+        wrong = difference(got, expected, self.world.schema.folds_case)
+        if wrong:
+            raise Failure("differs " + kind.split(":")[0], f"{who}: \"{name}\" {when} differs from its query: {wrong}\n{self.lineage(name)}")
+
+    def lineage(self, name):
+        """The definition, after those that it reads."""
+        definition = self.summaries[name]
+        return "".join(self.lineage(parent) for parent in self.summaries if parent != name and reads(definition, parent)) + text_of(name, definition)
 
     def compare_all(self, when):
         for who in ("ext", "stock"):
@@ -318,7 +373,7 @@ class Runner:
         schema = self.world.schema
         for table in (schema.q(schema.table), "sensors", "unrelated"):
             (mine, _, error), (theirs, _, _) = (self.attempt(db, f"SELECT * FROM {table}") for db in (self.connections["stock"], self.twin))
-            if error is None and sorted(map(repr, mine)) != sorted(map(repr, theirs)):
+            if error is None and repr(mine) != repr(theirs) and sorted(map(repr, mine)) != sorted(map(repr, theirs)):
                 raise Failure("writer", f"{table} differs from the twin's:\n  {mine}\n  {theirs}")
 
     # ------------------------------------------------------------------------------------------------------ run
@@ -331,15 +386,15 @@ class Runner:
             self.apply(entry[1])
         elif verb == "tool":
             self.run_tool(entry[1])
-        elif verb == "stops":
-            self.stops(*entry[1:])
+        elif verb == "race":
+            self.race(*entry[1:])
         elif verb == "reopen":
             self.open(entry[1])
         elif verb == "sabotage":
             entry[1](self)
 
     def run(self, entries, until=None):
-        """Runs the entries; returns None or (index, Failure)."""
+        """Runs the entries; returns None or (index, Failure). The readers take turns, and all read at the end."""
         ready = False
         for i, entry in enumerate(entries):
             if until and until():
@@ -347,95 +402,13 @@ class Runner:
             try:
                 self.entry(entry)
                 ready = ready or entry[0] == "apply"
-                if ready:
+                if ready and entry[0] == "sql":
                     self.compare_tables()
+                if ready and (entry[0] != "sql" or i == len(entries) - 1):
                     self.compare_all("after the step")
+                elif ready:
+                    self.compare(next(self.reader), "after the step")
                 self.counts["steps"] += 1
             except Failure as failure:
                 return i, failure
         return None
-
-
-_stops = []
-
-
-def stops_library():
-    if not _stops:
-        path = os.path.join(BUILD, "tests", "stops.so")
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        source = os.path.join(HERE, "stops.c")
-        if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(source):
-            done = subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-o", path + f".{os.getpid()}", source, "-ldl"],
-                                  capture_output=True, text=True)
-            if done.returncode:
-                raise RuntimeError(done.stderr)
-            os.rename(path + f".{os.getpid()}", path)
-        _stops.append(path)
-    return _stops[0]
-
-
-# -------------------------------------------------------------------------------------------------------- shrinking
-
-def play(world, entries, until=None):
-    """(counts, None or (index, Failure), refusals) of one run in a fresh directory."""
-    with tempfile.TemporaryDirectory(prefix="almanac-") as directory:
-        runner = Runner(world, directory)
-        try:
-            failed = runner.run(entries, until)
-            return runner.counts, failed, runner.refusals
-        finally:
-            runner.close()
-
-
-def shrink(world, entries, failure, until):
-    """Fewer entries that fail in the same way."""
-    def fails(candidate):
-        failed = play(world, candidate)[1]
-        return failed and failed[1].kind == failure.kind and (failed[0], failed[1])
-
-    def parts(entries):
-        size = max(1, len(entries) // 2)
-        while size:
-            i = 0
-            while i < len(entries):
-                if until():
-                    return entries
-                candidate = entries[:i] + entries[i + size:]
-                found = candidate and fails(candidate)
-                if found:
-                    entries = candidate[:found[0] + 1]
-                else:
-                    i += size
-            size //= 2
-        return entries
-
-    def inside(entries):
-        """Statements of a list, definitions of a file, actions at stops."""
-        for i, entry in enumerate(entries):
-            for k in reversed(range(len(entry[-1]) if entry[0] in ("sql", "apply", "stops") else 0)):
-                if until():
-                    return entries
-                last = entry[-1]
-                rest = last[:k] + last[k + 1:] if isinstance(last, list) else {n: a for j, (n, a) in enumerate(last.items()) if j != k}
-                candidate = entries[:i] + [entry[:-1] + (rest,)] + entries[i + 1:]
-                if len(last) > 1 and fails(candidate):
-                    entry, entries = candidate[i], candidate
-        return entries
-
-    entries = inside(parts(entries))
-    return parts(entries) if not until() else entries
-
-
-def log_of(world, entries):
-    """The entries as a text that a person can follow and repeat by hand."""
-    lines = [f"-- PRAGMA journal_mode={world.schema.journal}; {'; '.join(f'PRAGMA {k}={int(v)}' for k, v in world.schema.flags.items())}"]
-    for entry in entries:
-        if entry[0] == "sql":
-            lines.append(f"-- {entry[1]}\n" + "\n".join(s + ";" for s in entry[2]))
-        elif entry[0] == "apply":
-            lines.append("-- almanac apply DB -\n" + "".join(text_of(n, d) for n, d in entry[1].items()).rstrip())
-        elif entry[0] == "tool":
-            lines.append(f"-- almanac {entry[1][0]} DB {' '.join(entry[1][1:])}")
-        else:
-            lines.append(f"-- {entry}")
-    return "\n".join(lines)

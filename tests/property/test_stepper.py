@@ -2,55 +2,55 @@
 
 A short run over the same worlds each time is part of make test. For more:
 
-    ALMANAC_STEPS=100000 tests/run.py stepper     that many steps of new worlds, as long as it takes
+    ALMANAC_STEPS=100000 tests/run.py stepper     that many steps of new worlds, on all cores, as long as it takes
     ALMANAC_SEED=4711 tests/run.py stepper        that one world
 """
+import multiprocessing
 import os
 import re
+import signal
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from model import World
-from runner import log_of, play, shrink
+from play import STEPS_PER_WORLD, play, play_world
 
-STEPS_PER_WORLD = 60
 SHORT_RUN_S = 12
-SHRINK_S = float(os.environ.get("ALMANAC_SHRINK_S", 20))
+FAILURES_MAX = 5  # after which a long run ends
 
 
-def fail(seed, world, entries, failed):
-    index, failure = failed
-    deadline = time.time() + SHRINK_S
-    entries = shrink(world, entries[:index + 1], failure, lambda: time.time() > deadline)
-    again = play(world, entries)[1]
-    failure = again[1] if again else failure
-    raise AssertionError(f"ALMANAC_SEED={seed}\n{log_of(world, entries)}\n{failure}")
-
-
-def step(seed, n_steps=STEPS_PER_WORLD, until=None):
-    world = World(seed, n_steps)
-    entries = world.setup + world.steps
-    counts, failed, refusals = play(world, entries, until)
-    if failed:
-        fail(seed, world, entries, failed)
-    return counts, refusals
+def results(steps):
+    """Of worlds, one after the other: the same ones for a while, or with `steps` new ones on all cores without end."""
+    if steps:
+        first = int(time.time() * 1000) % 10**9
+        with multiprocessing.Pool(initializer=signal.signal, initargs=(signal.SIGTERM, lambda *_: sys.exit())) as pool:
+            yield from pool.imap_unordered(play_world, range(first, first + 1 + steps // STEPS_PER_WORLD))
+    else:
+        started = time.time()
+        over = lambda: time.time() - started > SHORT_RUN_S
+        seed = 0
+        while not over():
+            seed += 1
+            yield play_world(seed, over)
 
 
 def test_names_equal_their_queries():
-    seed = int(os.environ.get("ALMANAC_SEED", 0))
-    if seed:
-        print(step(seed))
+    if os.environ.get("ALMANAC_SEED"):
+        counts, failure = play_world(int(os.environ["ALMANAC_SEED"]))
+        print("  " + ", ".join(f"{n} {k}" for k, n in counts.items()))
+        assert not failure, failure
         return
     steps = int(os.environ.get("ALMANAC_STEPS", 0))
-    started, total, seed = time.time(), {}, int(time.time() * 1000) % 10**9 if steps else 0
-    over = lambda: total.get("steps", 0) >= steps if steps else time.time() - started > SHORT_RUN_S
-    while not over():
-        seed += 1
-        counts, _ = step(seed, until=None if steps else over)
-        total = {k: total.get(k, 0) + n for k, n in counts.items()}
+    total, failures = {"worlds": 0}, []
+    for counts, failure in results(steps):
+        total = {"worlds": total["worlds"] + 1, **{k: total.get(k, 0) + n for k, n in counts.items()}}
+        failures += [failure] if failure else []
+        if len(failures) >= (FAILURES_MAX if steps else 1) or steps and total["steps"] >= steps:
+            break
     print("  " + ", ".join(f"{n} {k}" for k, n in total.items()))
+    assert not failures, "\n\n".join(failures)
 
 
 def deaf(pattern):

@@ -11,7 +11,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from almanac import connect, equal, shell, tool
 from model import World
-from runner import Failure, Runner, difference, log_of
+from comparison import difference
+from runner import Failure, Runner
+from play import log_of
 
 WORLDS = 8
 
