@@ -212,6 +212,12 @@ class Runner:
             self.summaries[name] = definition
             self.twin.execute(f'CREATE VIEW "{name}" AS {definition[2]}')
 
+    def park(self, paused):
+        """A pause takes the names away, also on the twin, where they would be in the way of a rebuild as well."""
+        self.paused = paused
+        for name, definition in self.summaries.items():
+            self.twin.execute(f'DROP VIEW "{name}"' if paused else f'CREATE VIEW "{name}" AS {definition[2]}')
+
     def forget(self, name):
         self.version += 1
         self.summaries.pop(name, None)
@@ -220,7 +226,7 @@ class Runner:
     def run_tool(self, arguments):
         code, out = self.tool(arguments)
         if code == 0 and arguments[0] in ("pause", "resume"):
-            self.paused = arguments[0] == "pause"
+            self.park(arguments[0] == "pause")
         if code == 0 and arguments[0] == "resume" and "broken resume" in KNOWN:
             views = {n for n, in self.connections["stock"].execute("SELECT name FROM sqlite_master WHERE type='view'")}
             for name in set(self.summaries) - views:

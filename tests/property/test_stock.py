@@ -151,7 +151,7 @@ def test_pause_parks_everything_and_resume_is_exact():
     for runner in worlds():
         s = runner.world.schema
         table = s.q(s.table)
-        tool("pause", runner.path)
+        runner.run_tool(["pause"])
         names = {name for _, name, _, _ in schema(runner.path)[0]}
         assert not names & set(runner.summaries), names
         shell(runner.path, "SELECT m.name, p.* FROM sqlite_master m, pragma_table_info(m.name) p", "PRAGMA integrity_check")
@@ -173,7 +173,7 @@ def test_pause_parks_everything_and_resume_is_exact():
             db.execute(f"CREATE VIEW joined AS SELECT q.*, s.label, s.factor FROM {table} q LEFT JOIN sensors s ON s.k = q.{s.q(s.k)}")
             db.execute("COMMIT")
         runner.run([("sql", "stock", [s.write() for _ in range(5)])])
-        tool("resume", runner.path)
+        runner.run_tool(["resume"])
         for step in ([], [("sql", "stock", [s.write() for _ in range(5)])], [("tool", ["refresh"])], [("sql", "stock", [s.write() for _ in range(5)])]):
             failed = runner.run(step)
             assert not failed, failed[1]

@@ -6,7 +6,7 @@ import datetime
 import functools
 import zoneinfo
 
-from runner import difference
+from comparison import difference
 
 DAY_S = 86400
 BASE_S = 1704067200  # 2024-01-01 00:00:00
