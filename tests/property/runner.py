@@ -277,7 +277,6 @@ class Runner:
     def advance(self, actor, boundaries, to_commit):
         """By that many boundaries, or commits; no further than to where it waits for another one."""
         while actor.alive and boundaries > 0:
-            was_waiting = actor.waits
             committed = actor.move()
             self.counts["boundaries"] += 1
             boundaries -= committed if to_commit else 1
@@ -285,7 +284,7 @@ class Runner:
                 self.not_exact.clear()
                 self.compare(next(self.reader), "at a boundary of a refresh")
                 self.counts["steps"] += 1
-            if was_waiting and actor.waits:
+            if actor.waits:
                 return
 
     def run_out(self, actors):
