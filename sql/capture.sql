@@ -114,3 +114,9 @@ END;
 CREATE TRIGGER {trigger}_{suffix} AFTER {event} ON {source} WHEN NOT EXISTS(SELECT 1 FROM {region}) BEGIN
 INSERT INTO {region} VALUES(1) ON CONFLICT DO NOTHING;
 END;
+
+-- A table that was renamed has taken its triggers along.
+
+-- @rename_tables
+UPDATE almanac_track SET source=coalesce((SELECT tbl_name FROM sqlite_master WHERE type='trigger' AND name='almanac_'||almanac_track.id||'_ins'), source)
+ WHERE kind='whole' AND id IN (SELECT track FROM almanac_depends WHERE summary={id})

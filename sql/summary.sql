@@ -95,10 +95,18 @@ UNION ALL SELECT {computed_columns} FROM {changed_arm}
 UNION ALL SELECT {computed_columns} FROM {other_arm};
 
 -- SQLite's RENAME looks for the part's name outside of the scope that has it; finding nothing, it loses its way and takes
--- the scope's {source} for the table. So there is a view of that name, which nothing reads.
+-- the scope's {source} for the table. So there is a view of that name, which nothing reads. It also tells which columns
+-- the SELECT read when it was declared, by their present names.
 
 -- @view_part
-CREATE VIEW {part}({part_names}) AS SELECT {part_nulls} WHERE 0;
+CREATE VIEW {part}({part_names}) AS SELECT {part_origins} FROM {source} q WHERE 0;
+
+-- The names of tables and columns that the definition has, for SQLite's RENAME to write the new ones here.
+
+-- @view_names
+CREATE VIEW {query_view} AS SELECT * FROM (
+{select}
+){mentions} LIMIT 0
 
 -- Each arm is a view of its own: RENAME COLUMN finds its way through one such scope in a view, not through two.
 

@@ -2,6 +2,7 @@
 #include "tool/engine/claim.h"
 #include "tool/engine/declare.h"
 #include "tool/engine/refresher.h"
+#include "tool/engine/repair.h"
 #include "tool/engine/upgrade.h"
 #include "tool/notices.h"
 #include "tool/refresh.h"
@@ -90,7 +91,9 @@ static bool check_refreshes(struct engine *engine, const struct catalog *catalog
 static bool in_transaction(struct engine *engine, struct catalog *catalog, struct definitions *files,
                            int n_files) {
   if (!engine_begin(engine) || !upgrade_create(engine)) return false;
-  if (!catalog_require_running(engine) || !catalog_load(engine, catalog)) return false;
+  if (!catalog_require_running(engine) || !catalog_load(engine, catalog) ||
+      !repair_definitions(engine, catalog))
+    return false;
   for (int i = 0; i < n_files; i++)
     if (!run_file(engine, catalog, &files[i])) return false;
   for (int i = 0; i < n_files; i++)

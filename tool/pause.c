@@ -3,6 +3,7 @@
 #include "tool/engine/claim.h"
 #include "tool/engine/declare.h"
 #include "tool/engine/live_view.h"
+#include "tool/engine/repair.h"
 #include "tool/engine/upgrade.h"
 #include "tool/talk.h"
 #include "tool/verb.h"
@@ -11,7 +12,9 @@ int verb_pause(struct engine *engine) {
   struct catalog catalog;
   if (!engine_begin(engine)) return engine->code;
   engine->echo = engine->settings->dry_run;
-  if (upgrade_require(engine) && catalog_load(engine, &catalog) && capture_disarm(engine)) {
+  /* What was renamed so far can't be told once the views are gone. */
+  if (upgrade_require(engine) && catalog_load(engine, &catalog) && repair_definitions(engine, &catalog) &&
+      capture_disarm(engine)) {
     for (size_t i = 0; i < catalog.n; i++) live_view_drop(engine, catalog.summaries[i]);
     catalog_status_paused(engine);
     engine_exec(engine, "UPDATE almanac_setting SET value=1 WHERE name='paused'");
@@ -24,13 +27,13 @@ int verb_resume(struct engine *engine) {
   struct catalog catalog;
   if (!engine_begin(engine)) return engine->code;
   engine->echo = engine->settings->dry_run;
-  if (upgrade_require(engine) && catalog_load(engine, &catalog)) {
+  if (upgrade_require(engine) && catalog_load(engine, &catalog) && repair_definitions(engine, &catalog)) {
     /* Nobody watched the tables meanwhile. */
-    for (size_t i = 0; i < catalog.n; i++)
-      if (catalog.summaries[i]->broken)
-        talk_warning(engine->settings, "%s: %s", catalog.summaries[i]->name, catalog.summaries[i]->broken);
-      else
-        claim_unfill(engine, catalog.summaries[i]);
+    for (size_t i = 0; i < catalog.n; i++) {
+      const struct summary *s = catalog.summaries[i];
+      claim_unfill(engine, catalog.summaries[i]);
+      if (s->broken) talk_warning(engine->settings, "%s: %s", s->name, s->broken);
+    }
     engine_exec(engine, "UPDATE almanac_setting SET value=0 WHERE name='paused'");
     declare_arm(engine, &catalog);
   }

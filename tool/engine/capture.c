@@ -103,6 +103,15 @@ bool capture_join(struct engine *engine, struct catalog *catalog, struct summary
   return engine_ok(engine) && catalog_set_track(engine, s);
 }
 
+bool capture_rename(struct engine *engine, const struct summary *s) {
+  if (s->track)
+    engine_exec(engine,
+                engine_printf(engine, "UPDATE almanac_track SET source=%Q, expression=%Q WHERE id=%lld",
+                              s->source->name, track_expression(engine, s), (long long)s->track));
+  return sql_run(engine, "rename_tables",
+                 sql_literal(engine, 0, "id", engine_printf(engine, "%lld", (long long)s->id)));
+}
+
 /* --------------------------------------------------------------------------------------------- triggers */
 
 static char *trigger_prefix(struct engine *engine, int64_t track) {

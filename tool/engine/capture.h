@@ -10,6 +10,9 @@
    its track and unit. A finer unit than the track had so far becomes the unit of all its summaries. */
 bool capture_join(struct engine *engine, struct catalog *catalog, struct summary *summary);
 
+/* Writes down the new names of what the summary's tracks are of. */
+bool capture_rename(struct engine *engine, const struct summary *summary);
+
 /* (Re)creates the triggers of every track that a summary of the catalog uses; drops tracks that none uses. */
 bool capture_arm(struct engine *engine, struct catalog *catalog);
 

@@ -1,4 +1,5 @@
 #include "tool/engine/catalog.h"
+#include "tool/engine/follow.h"
 #include <string.h>
 
 int catalog_format(struct engine *engine) {
@@ -38,29 +39,57 @@ void catalog_distrust(struct catalog *catalog) {
   catalog->schema_version = -1;
 }
 
-/* What the definition says on today's schema, under what the catalog knows. */
-static void derive(struct engine *engine, struct summary *s, const char *declared_kind, const char *shape) {
-  struct summary known = *s;
+/* What the catalog says of a summary beside its definition. */
+struct facts {
+  char *kind, *shape, *source;
+};
+
+static enum summary_kind kind_of(const char *name) {
+  return strcmp(name, "whole") == 0 ? KIND_WHOLE : strcmp(name, "time") == 0 ? KIND_TIME : KIND_KEY;
+}
+
+static void read_definition(struct engine *engine, struct summary *s, const char *name,
+                            const char *definition, const char *shape) {
   struct definitions definitions = {0};
-  if (definitions_read(engine, known.name, known.definition, &definitions) && definitions.n == 1)
+  if (definitions_read(engine, name, definition, &definitions) && definitions.n == 1)
     summary_derive(engine, &definitions, &definitions.statements[0], shape, s);
   definitions_free(&definitions);
-  enum summary_kind declared = strcmp(declared_kind, "whole") == 0  ? KIND_WHOLE
-                               : strcmp(declared_kind, "time") == 0 ? KIND_TIME
-                                                                    : KIND_KEY;
+}
+
+/* Not what was declared any more, though the SELECT works: refresh declares it again. */
+static void outdate(struct engine *engine, struct summary *s, const char *reason) {
+  s->outdated = true;
+  s->broken = engine_printf(
+      engine, "the schema has changed since it was declared: %s; almanac refresh %s rebuilds it", reason,
+      engine->settings->database);
+}
+
+/* What the definition says on today's schema, under what the catalog knows. */
+static void derive(struct engine *engine, struct summary *s, const struct facts *facts) {
+  struct summary known = *s;
+  enum summary_kind declared = kind_of(facts->kind);
+  char *followed = follow_renames(engine, s, facts->source);
+  if (followed) known.definition = followed;
+  read_definition(engine, s, known.name, known.definition, facts->shape);
   if (engine->of_moment) return; /* not the summary's fault, and no reason to take it for broken */
+  s->name = known.name;
   if (!engine_ok(engine)) {
     char *error = engine_recover(engine, 0);
-    s->broken = engine_printf(engine, "%s", error ? error : "out of memory");
+    s->broken = engine_printf(
+        engine,
+        "%s; the schema has changed since it was declared: change it back, or edit the definition and "
+        "almanac apply it",
+        error ? error : "out of memory");
     sqlite3_free(error);
   } else if (declared == KIND_WHOLE && s->kind != KIND_WHOLE)
     summary_become_whole(engine, s, "it is not the sum of its partitions");
   else if (declared != s->kind)
-    s->broken = engine_printf(engine, "the schema has changed since it was declared: %s",
-                              s->whole_reason ? s->whole_reason : "it has another partition now");
+    outdate(engine, s, s->whole_reason ? s->whole_reason : "it has another partition now");
+  if (!s->broken && !follow_same_result(engine, s)) outdate(engine, s, "its SELECT gives other columns now");
+  if (!s->broken) s->rebound = !follow_same_columns(engine, s);
+  s->renamed = followed != 0;
   if (s->broken) s->kind = declared;
   s->id = known.id;
-  s->name = known.name;
   s->definition = known.definition;
   s->track = known.track;
   s->state = known.state;
@@ -72,12 +101,10 @@ static void derive(struct engine *engine, struct summary *s, const char *declare
 bool catalog_load(struct engine *engine, struct catalog *catalog) {
   memset(catalog, 0, sizeof *catalog);
   catalog_keep_version(engine, catalog); /* first: a change while it is loaded shows */
-  struct row {
-    char *kind, *shape;
-  } *facts = 0;
+  struct facts *facts = 0;
   sqlite3_stmt *rows =
       engine_prepare(engine, "SELECT s.id, s.name, s.definition, s.track, s.state, s.proven, t.unit, "
-                             "t.unit_offset, s.kind, t.shape FROM almanac_summary s "
+                             "t.unit_offset, s.kind, t.shape, s.source FROM almanac_summary s "
                              "LEFT JOIN almanac_track t ON t.id=s.track ORDER BY s.id");
   while (engine_step(engine, rows)) {
     struct summary *s = engine_alloc(engine, sizeof *s);
@@ -91,14 +118,14 @@ bool catalog_load(struct engine *engine, struct catalog *catalog) {
     s->proven = sqlite3_column_int(rows, 5) != 0;
     s->unit = sqlite3_column_int64(rows, 6);
     s->unit_offset = sqlite3_column_int64(rows, 7);
-    facts[catalog->n].kind = engine_column(engine, rows, 8);
-    facts[catalog->n].shape = engine_column(engine, rows, 9);
+    facts[catalog->n] = (struct facts){engine_column(engine, rows, 8), engine_column(engine, rows, 9),
+                                       engine_column(engine, rows, 10)};
     catalog_append(engine, catalog, s);
   }
   engine_finalize(engine, rows);
   /* Only now: deriving makes temporary objects, which SQLite refuses while a statement reads. */
   for (size_t i = 0; i < catalog->n && engine_ok(engine); i++)
-    derive(engine, catalog->summaries[i], facts[i].kind, facts[i].shape);
+    derive(engine, catalog->summaries[i], &facts[i]);
   return engine_ok(engine);
 }
 

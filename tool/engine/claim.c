@@ -26,12 +26,6 @@ static bool is_initial(sqlite3_value *tail) {
   return sqlite3_value_double(tail) < -1e300;
 }
 
-/* What can't be derived now can't be handed its changes one by one: all of it is dirty. */
-static bool unfill_broken(struct engine *engine, const struct summary *s) {
-  return sql_run(engine, "unfill",
-                 sql_literal(engine, 0, "id", engine_printf(engine, "%lld", (long long)s->id)));
-}
-
 /* The tail goes from `old` to `new`: what was stored above the old one may have lost rows, and what lies
    between the two is no longer found by walking. */
 static bool move_tail(struct engine *engine, const struct catalog *catalog, const struct summary *any,
@@ -40,9 +34,8 @@ static bool move_tail(struct engine *engine, const struct catalog *catalog, cons
   for (size_t i = 0; i < catalog->n; i++) {
     struct summary *s = catalog->summaries[i];
     if (s->track != any->track) continue;
-    if (s->broken) {
-      unfill_broken(engine, s);
-    } else if (initial) {
+    /* What can't be derived now can't be handed its changes one by one: all of it is dirty. */
+    if (s->broken || initial) {
       if (!claim_unfill(engine, s)) return false;
     } else if (!run_bound(engine, sql_text(engine, "tail_dirty_stored", summary_variables(engine, s)), old,
                           0))
@@ -88,8 +81,8 @@ static bool fan_out(struct engine *engine, const struct catalog *catalog, const 
   if (engine_int(engine, sql_text(engine, time ? "region_any_time" : "region_any", v)) == 0)
     return engine_ok(engine);
   for (size_t i = 0; i < catalog->n; i++) {
-    const struct summary *s = catalog->summaries[i];
-    if (s->track == any->track && s->broken) unfill_broken(engine, s);
+    struct summary *s = catalog->summaries[i];
+    if (s->track == any->track && s->broken) claim_unfill(engine, s);
     if (s->track == any->track && !s->broken &&
         !sql_run(engine, time ? "fan_time" : "fan_key", summary_variables(engine, s)))
       return false;
@@ -115,8 +108,7 @@ static bool fan_tables(struct engine *engine, const struct catalog *catalog) {
                                              (long long)s->id));
     while (engine_step(engine, tracks)) changed |= table_changed(engine, sqlite3_column_int64(tracks, 0));
     engine_finalize(engine, tracks);
-    if (changed && s->broken) unfill_broken(engine, s);
-    if (changed && !s->broken) claim_unfill(engine, s);
+    if (changed) claim_unfill(engine, s);
   }
   sqlite3_stmt *tracks = engine_prepare(engine, "SELECT id FROM almanac_track WHERE kind='whole'");
   while (engine_step(engine, tracks)) {
@@ -143,7 +135,7 @@ static bool stands_for_track(const struct catalog *catalog, size_t index) {
 /* Nobody can be handed the changes of a track whose summaries are all broken: all of them are dirty. */
 static bool settle_broken(struct engine *engine, const struct catalog *catalog, const struct summary *any) {
   for (size_t i = 0; i < catalog->n; i++)
-    if (catalog->summaries[i]->track == any->track) unfill_broken(engine, catalog->summaries[i]);
+    if (catalog->summaries[i]->track == any->track) claim_unfill(engine, catalog->summaries[i]);
   return sql_run(
       engine, any->kind == KIND_TIME ? "region_clear_time" : "region_clear",
       sql_literal(engine, 0, "region", engine_printf(engine, "almanac_region_%lld", (long long)any->track)));
@@ -166,7 +158,9 @@ bool claim_settle(struct engine *engine, const struct catalog *catalog) {
 /* ------------------------------------------------------------------------------------------------ filling */
 
 bool claim_unfill(struct engine *engine, struct summary *s) {
-  const struct sql_variable *v = summary_variables(engine, s);
+  /* No more than these: it may be broken. */
+  const struct sql_variable *v = sql_literal(engine, 0, "dirty", summary_object(engine, s, "dirty"));
+  v = sql_literal(engine, v, "id", engine_printf(engine, "%lld", (long long)s->id));
   s->state = 0;
   return sql_run(engine, "unfill", v) && (s->kind == KIND_WHOLE || sql_run(engine, "unfill_dirty", v));
 }

@@ -1,5 +1,6 @@
 #include "tool/engine/live_view.h"
 #include "tool/engine/capture.h"
+#include "tool/engine/follow.h"
 
 /* The condition under which the stored rows count at all. */
 static char *condition(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
@@ -53,6 +54,8 @@ static bool create_arms(struct engine *engine, const struct summary *s, const st
 
 bool live_view_create(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v = summary_variables(engine, s);
+  /* Without the extension nobody could alter a table while there is a view that calls it. */
+  if (s->live && !follow_create(engine, s, s->source ? s->source->name : 0)) return false;
   if (s->kind == KIND_TIME && !s->track) return create_waiting(engine, s, v);
   const struct sql_variable *ok = sql_literal(engine, v, "condition", condition(engine, s, v));
   if (!sql_run(engine, "view_ok", ok)) return false;
@@ -66,7 +69,7 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
 }
 
 bool live_view_drop(struct engine *engine, const struct summary *s) {
-  static const char *const helpers[] = {"changed", "other", "part", "due", "tail", "ok"};
+  static const char *const helpers[] = {"changed", "other", "part", "due", "tail", "ok", "query"};
   engine_exec(engine, engine_printf(engine, "DROP VIEW IF EXISTS \"%w\"", s->name));
   for (size_t i = 0; i < sizeof helpers / sizeof helpers[0]; i++)
     engine_exec(engine,

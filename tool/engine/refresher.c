@@ -18,6 +18,7 @@ bool refresher_settle(struct engine *engine, struct catalog *catalog) {
   if (!catalog_is_current(engine, catalog) &&
       !(catalog_require_running(engine) && catalog_load(engine, catalog)))
     return false;
+  if (!repair_definitions(engine, catalog)) return false;
   for (size_t i = 0; i < catalog->n; i++) bounds_cover(engine, catalog->summaries[i]);
   if (repair_capture(engine, catalog) && repair_shapes(engine, catalog)) claim_settle(engine, catalog);
   return engine_commit(engine);

@@ -4,9 +4,71 @@
 #include "tool/engine/declare.h"
 #include <string.h>
 
+/* ------------------------------------------------------------------------------------------- definitions */
+
+static bool keep_renamed(struct engine *engine, const struct summary *s) {
+  return engine_exec(engine, engine_printf(
+                                 engine, "UPDATE almanac_summary SET definition=%Q, source=%Q WHERE id=%lld",
+                                 s->definition, s->source ? s->source->name : 0, (long long)s->id)) &&
+         capture_rename(engine, s);
+}
+
+/* A definition that gives other columns or has other partitions than when it was declared. One that can't be declared as
+   it stands stays broken, and says why. */
+static bool declare_outdated(struct engine *engine, struct catalog *catalog, struct summary *s) {
+  if (!engine_exec(engine, "SAVEPOINT almanac_outdated")) return false;
+  if (declare_drop(engine, catalog, s)) repair_declare_again(engine, catalog, s->name, s->definition);
+  bool declared = engine_ok(engine);
+  char *error = declared || engine->of_moment ? 0 : engine_recover(engine, 0);
+  if (!declared && engine_ok(engine)) {
+    engine_exec(engine, "ROLLBACK TO almanac_outdated");
+    s->broken =
+        engine_printf(engine, "%s; edit the definition and almanac apply it", error ? error : s->broken);
+    s->outdated = false;
+    catalog_append(engine, catalog, s);
+  }
+  sqlite3_free(error);
+  return engine_exec(engine, "RELEASE almanac_outdated");
+}
+
+/* Not once a table is gone that it looks into. */
+static bool has_status(struct engine *engine) {
+  engine_finalize(engine, engine_prepare(engine, "SELECT * FROM almanac_status"));
+  if (engine_ok(engine) || engine->of_moment) return engine_ok(engine);
+  sqlite3_free(engine_recover(engine, 0));
+  return false;
+}
+
+bool repair_definitions(struct engine *engine, struct catalog *catalog) {
+  bool changed = !has_status(engine);
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
+    struct summary *s = catalog->summaries[i];
+    if (s->broken) continue;
+    if (s->renamed && !keep_renamed(engine, s)) return false;
+    if (s->rebound && !claim_unfill(engine, s)) return false;
+    changed |= s->renamed || s->rebound;
+    s->renamed = s->rebound = false;
+  }
+  for (size_t i = 0; i < catalog->n && engine_ok(engine);) {
+    struct summary *s = catalog->summaries[i];
+    if (!s->outdated || !declare_outdated(engine, catalog, s)) {
+      i++;
+      continue;
+    }
+    changed = true;
+    i = 0; /* the catalog is another now */
+  }
+  return changed ? declare_arm(engine, catalog) : engine_ok(engine);
+}
+
+/* Are its triggers there, and its name? */
+static bool is_armed(struct engine *engine, const struct summary *s) {
+  return s->broken || (source_object(engine, s->name, 0) == OBJECT_VIEW && capture_holds(engine, s));
+}
+
 bool repair_capture(struct engine *engine, struct catalog *catalog) {
   for (size_t i = 0; i < catalog->n; i++)
-    if (!capture_holds(engine, catalog->summaries[i])) return declare_arm(engine, catalog);
+    if (!is_armed(engine, catalog->summaries[i])) return declare_arm(engine, catalog);
   return engine_ok(engine);
 }
 

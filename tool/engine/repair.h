@@ -6,6 +6,10 @@
 #define ALMANAC_REPAIR_H
 #include "tool/engine/catalog.h"
 
+/* Writes down the definitions that follow a rename, and declares again what is outdated. To be called with the catalog
+ * of this transaction. */
+bool repair_definitions(struct engine *engine, struct catalog *catalog);
+
 /* Makes triggers and views anew where a rebuilt table lost them, or a unique index came; marks everything
  * there. */
 bool repair_capture(struct engine *engine, struct catalog *catalog);

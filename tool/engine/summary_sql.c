@@ -112,14 +112,6 @@ static char *part_names(struct engine *engine, const struct summary *s, bool as_
   return engine_finish(engine, out);
 }
 
-/* A NULL for each column of a part. */
-static char *part_nulls(struct engine *engine, const struct summary *s) {
-  sqlite3_str *out = sqlite3_str_new(engine->db);
-  for (size_t i = s->kind == KIND_TIME ? 0 : 1; i <= s->n_source_columns; i++)
-    sqlite3_str_appendf(out, "%sNULL", sqlite3_str_length(out) ? ", " : "");
-  return engine_finish(engine, out);
-}
-
 /* The key expressions without a row in front of their columns, as an index has them. */
 static char *key_names(struct engine *engine, const struct summary *s) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
@@ -194,7 +186,9 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "source", quoted(engine, s->source->name));
   v = sql_literal(engine, v, "source_columns", source_list(engine, s, "q."));
   v = sql_literal(engine, v, "part", summary_object(engine, s, "part"));
-  v = sql_literal(engine, v, "part_nulls", part_nulls(engine, s));
+  v = sql_literal(
+      engine, v, "part_origins",
+      engine_printf(engine, "%s%s", s->kind == KIND_TIME ? "NULL, " : "", source_list(engine, s, "q.")));
   v = sql_literal(engine, v, "part_names", part_names(engine, s, false));
   v = sql_literal(engine, v, "scope_names", part_names(engine, s, true));
   v = partition_variables(engine, v, s);

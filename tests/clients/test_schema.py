@@ -1,0 +1,250 @@
+"""Changes of the schema under summaries, by a stock SQLite: every change of the table below, with `almanac pause` around it and
+without, on a database with a summary of each sort (numeric time, text time, key, whole, join).
+
+S-1  After a change, and after any write under the new schema, a name gives the rows of its SELECT, or an error. Never a wrong
+     row, never rows of before.
+S-2  Where SQLite refuses the change, nothing has changed.
+S-3  Where a name gives an error, `almanac status` or `almanac refresh` says what is amiss and what to do.
+S-4  `almanac refresh` repairs what can be repaired: then names are right, nothing is dirty, and changes are captured again.
+S-5  What it can't repair comes back by itself when the schema fits again, and by `almanac apply` of definitions that fit.
+S-6  A rename is followed: the definition has the new names, the result keeps its columns.
+"""
+import functools
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from almanac import connect, directory, equal, tool
+
+NAMES = {"readings": "readings", "sensors": "sensors", "ts": "ts", "at": "at", "sensor": "sensor", "value": "value", "k": "k", "label": "label"}
+
+# Each name's SELECT over the tables as they are called now; as a definition it has time_bucket.
+QUERIES = {
+    "by_hour": "SELECT {hour} AS bucket, {sensor}{as_sensor}, count(*) AS n, sum({value}) AS total FROM {readings} GROUP BY 1, 2",
+    "by_day": "SELECT {day} AS day, count(*) AS n, max({value}) AS top FROM {readings} GROUP BY 1",
+    "by_sensor": "SELECT {sensor}{as_sensor}, count(*) AS n, min({value}) AS low FROM {readings} GROUP BY 1",
+    "ranks": "SELECT {sensor}{as_sensor}, sum({value}) AS total, rank() OVER (ORDER BY sum({value})) AS rank FROM {readings} GROUP BY 1",
+    "labels": "SELECT {hour} AS bucket, {label}{as_label}, count(*) AS n, total({value}) AS total FROM {readings} JOIN {sensors} ON {k} = {sensor} GROUP BY 1, 2",
+}
+OPTIONS = {"by_sensor": " WITH (partition = {sensor})"}
+
+
+def query(name, names):
+    return QUERIES[name].format(hour=f"CAST({names['ts']} AS INTEGER) / 3600 * 3600", day=f"substr({names['at']}, 1, 10) || ' 00:00:00'", as_sensor="", as_label="", **names)
+
+
+def definitions(names):
+    keep = {f"as_{c}": "" if names[c] == c else f" AS {c}" for c in ("sensor", "label")}
+    calls = {"hour": f"time_bucket('1 hour', {names['ts']})", "day": f"time_bucket('1 day', {names['at']})"}
+    return "".join(f"CREATE MATERIALIZED VIEW {name}{OPTIONS.get(name, '')} AS {text};\n" for name, text in QUERIES.items()).format(**calls, **keep, **names)
+
+
+TABLE = "CREATE TABLE {name}(id INTEGER PRIMARY KEY, ts INTEGER, at TEXT, sensor INTEGER, value INTEGER, spare TEXT, code TEXT UNIQUE)"
+COLUMNS = "id, ts, at, sensor, value, spare, code"
+SENSORS = "CREATE TABLE sensors(k INTEGER PRIMARY KEY, label TEXT, place TEXT)"
+INDEXES = "CREATE INDEX readings_ts ON readings(ts); CREATE INDEX readings_at ON readings(at); CREATE UNIQUE INDEX readings_spare ON readings(spare)"
+FILL = """WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 400)
+INSERT INTO {name}(id, ts, at, sensor, value) SELECT n, 1700000000 + n * 797, datetime(1700000000 + n * 797, 'unixepoch'), n % 4, n % 31 FROM i"""
+
+
+@functools.lru_cache(None)
+def template():
+    path = os.path.join(directory(), "schema.db")
+    db = sqlite3.connect(path, isolation_level=None)
+    db.executescript(f"{TABLE}; {SENSORS}; {INDEXES}; {FILL};".format(name="readings") +
+                     "INSERT INTO sensors VALUES(0, 'a', 'x'), (1, 'b', 'x'), (2, 'a', 'y'), (3, 'c', 'y');")
+    db.close()
+    tool("apply", path, "-", stdin=definitions(NAMES))
+    tool("refresh", path)
+    return path
+
+
+# ---------------------------------------------------------------------------------------------------- checking
+
+WRITES = (
+    "INSERT INTO {readings}({ts}, {at}, {sensor}, {value}) VALUES (1700000100, '2023-11-14 22:30:00', 1, 50), (1800000000, '2027-01-15 08:00:00', 2, 1), (NULL, NULL, NULL, 9)",
+    "UPDATE {readings} SET {value} = {value} + 100 WHERE id % 50 = 7",
+    "UPDATE {readings} SET {ts} = {ts} + 7200, {at} = datetime({at}, '+1 day') WHERE id = 33",
+    "REPLACE INTO {readings}(id, {ts}, {at}, {sensor}, {value}) VALUES (44, 1700100000, '2023-11-16 02:00:00', 3, 77)",
+    "DELETE FROM {readings} WHERE id % 50 = 9",
+    "UPDATE {sensors} SET {label} = {label} || 'x' WHERE {k} = 2",
+)
+
+
+def rows(db, sql):
+    """Sorted rows, or the error."""
+    try:
+        return sorted(db.execute(sql).fetchall(), key=repr)
+    except sqlite3.Error as error:
+        return str(error)
+
+
+def check(path, names, when, broken=()):
+    """S-1; `broken` are the names that must give an error. A table or column that `names` lacks is gone."""
+    db = connect(path, extension=False)
+    for name in QUERIES:
+        got = rows(db, f"SELECT * FROM {name}")
+        if name in broken:
+            assert isinstance(got, str), f"{name} {when}: gives rows though what it reads is gone: {got[:3]}"
+        else:
+            equal(got, rows(db, query(name, names)), f"{name} {when}")
+    db.close()
+
+
+def write(path, names, times=1):
+    """Writes as an application does; a plain database has to take them, so this one, too."""
+    db = connect(path, extension=False)
+    for _ in range(times):
+        for sql in WRITES:
+            if all(table is not None for table in names.values()) or not any(f"{{{k}}}" in sql for k in names if names[k] is None):
+                db.execute(sql.format(**names))
+    db.close()
+
+
+def refresh(path, broken, when):
+    """S-3, S-4: repairs, or tells each of the broken ones with a remedy; `status` tells them, too."""
+    _, err = tool("refresh", path, code=3 if broken else 0)
+    out, _ = tool("status", path)
+    for name in broken:
+        for text in (err, out):
+            line = next((line for line in text.splitlines() if name in line), "")
+            assert "almanac" in line or "apply" in line, f"{name} {when}: no remedy in\n{text}"
+    db = connect(path, extension=False)
+    dirty = [row for row in db.execute("SELECT name, dirty FROM almanac_status") if row[0] not in broken and row[1]]
+    equal(dirty, [], f"dirty {when}")
+    db.close()
+
+
+def changed(path, change, names, broken=(), resumed=None, paused=False, version=None):
+    """Makes the change; then S-1 to S-4, before a refresh and after, with writes between."""
+    if paused:
+        tool("pause", path)
+    alter(path, change)
+    if paused:
+        _, err = tool("resume", path)
+        broken = resumed if resumed is not None else broken
+        assert all(name in err for name in broken), err
+    else:
+        check(path, names, "after the change", [b for b in broken if b])
+    write(path, names)
+    check(path, names, "after writes", broken)
+    refresh(path, broken, "after a refresh")
+    check(path, names, "after a refresh", broken)
+    write(path, names)
+    check(path, names, "after writes after a refresh", broken)
+    refresh(path, broken, "after another refresh")
+    check(path, names, "after another refresh", broken)
+
+
+def alter(path, change):
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        change(db) if callable(change) else db.executescript(change)
+    finally:
+        db.close()
+
+
+def fresh():
+    return shutil.copy(template(), directory())
+
+
+# ------------------------------------------------------------------------------------------------------ the table
+
+def without(*gone):
+    return {k: None if k in gone else v for k, v in NAMES.items()}
+
+
+READ_READINGS = ("by_hour", "by_day", "by_sensor", "ranks", "labels")
+
+REBUILD = (f"BEGIN; {TABLE.format(name='rebuilt')}; INSERT INTO rebuilt SELECT {{columns}} FROM readings; DROP TABLE readings;"
+           f" ALTER TABLE rebuilt RENAME TO readings; {INDEXES}; COMMIT")
+
+# What is done, what the tables and columns are called then, whose names give an error until they are applied anew: without
+# pause, and after resume, where SQLite had no views to follow a rename in.
+CHANGES = {
+    "add a column": ("ALTER TABLE readings ADD COLUMN extra INTEGER DEFAULT 5", {}, (), ()),
+    "add a column to the joined table": ("ALTER TABLE sensors ADD COLUMN extra", {}, (), ()),
+    "add a column of a result's name": ("ALTER TABLE readings ADD COLUMN total INTEGER DEFAULT 5; ALTER TABLE sensors ADD COLUMN n", {}, (), ()),
+    "rename the time": ("ALTER TABLE readings RENAME COLUMN ts TO taken", {"ts": "taken"}, (), ("by_hour", "labels")),
+    "rename the text time": ("ALTER TABLE readings RENAME COLUMN at TO day", {"at": "day"}, (), ("by_day",)),
+    "rename the key": ("ALTER TABLE readings RENAME COLUMN sensor TO probe", {"sensor": "probe"}, (), ("by_hour", "by_sensor", "ranks", "labels")),
+    "rename a value": ("ALTER TABLE readings RENAME COLUMN value TO \"the reading\"", {"value": '"the reading"'}, (), READ_READINGS),
+    "rename what nobody reads": ("ALTER TABLE readings RENAME COLUMN spare TO other", {}, (), ()),
+    "rename a joined column": ("ALTER TABLE sensors RENAME COLUMN label TO title", {"label": "title"}, (), ("labels",)),
+    "rename the joined key": ("ALTER TABLE sensors RENAME COLUMN k TO number", {"k": "number"}, (), ("labels",)),
+    "swap two columns": ("ALTER TABLE readings RENAME COLUMN value TO x; ALTER TABLE readings RENAME COLUMN sensor TO value;"
+                         "ALTER TABLE readings RENAME COLUMN x TO sensor", {"value": "sensor", "sensor": "value"}, (), READ_READINGS),
+    "rename the source": ("ALTER TABLE readings RENAME TO measurements", {"readings": "measurements"}, (), READ_READINGS),
+    "rename the joined table": ("ALTER TABLE sensors RENAME TO probes", {"sensors": "probes"}, (), ("labels",)),
+    "rename and rename back": ("ALTER TABLE readings RENAME TO x; ALTER TABLE x RENAME TO readings; ALTER TABLE readings RENAME COLUMN ts TO x;"
+                               "ALTER TABLE readings RENAME COLUMN x TO ts", {}, (), ()),
+    "drop a column that nobody reads": ("ALTER TABLE sensors DROP COLUMN place", {}, (), ()),
+    "drop the source": ("DROP TABLE readings", without("readings"), READ_READINGS, READ_READINGS),
+    "drop the joined table": ("DROP TABLE sensors", without("sensors"), ("labels",), ("labels",)),
+    "drop and create the same": (f"DROP TABLE readings; {TABLE}; {INDEXES}; {FILL}".format(name="readings"), {}, (), ()),
+    "drop and create it empty": (f"DROP TABLE readings; {TABLE}".format(name="readings"), {}, (), ()),
+    "drop and create with fewer columns": ("DROP TABLE readings; CREATE TABLE readings(id INTEGER PRIMARY KEY, ts INTEGER, at TEXT, sensor INTEGER)",
+                                           without("value"), READ_READINGS, READ_READINGS),
+    "rebuild": (REBUILD.format(columns=COLUMNS), {}, None, ()),
+    "rebuild with other values": (REBUILD.format(columns=COLUMNS.replace("value", "value * 2")), {}, None, ()),
+    "rebuild by legacy_alter_table": ("PRAGMA legacy_alter_table = ON; " + REBUILD.format(columns=COLUMNS.replace("value", "value * 2")), {}, (), ()),
+    "drop a unique index": ("DROP INDEX readings_spare", {}, (), ()),
+    "add a unique index": ("CREATE UNIQUE INDEX another ON readings(at, sensor, id)", {}, (), ()),
+    "drop an index": ("DROP INDEX readings_ts; DROP INDEX readings_at", {}, (), ()),
+    "vacuum": ("VACUUM", {}, (), ()),
+    "analyze": ("ANALYZE; REINDEX", {}, (), ()),
+}
+
+
+def run(label, paused):
+    change, renamed, broken, resumed = CHANGES[label]
+    path, names = fresh(), {**NAMES, **renamed}
+    if paused and label.startswith("swap"):
+        names, resumed = NAMES, ()  # the definition stands, and speaks of the other columns now
+    if broken is None and not paused:  # S-2
+        db = connect(path, extension=False)
+        before = db.execute("SELECT * FROM sqlite_master").fetchall()
+        try:
+            db.executescript(change)
+            raise AssertionError("SQLite took it")
+        except sqlite3.OperationalError as error:
+            assert "error in view" in str(error), error
+        db.execute("ROLLBACK")
+        equal(db.execute("SELECT * FROM sqlite_master").fetchall(), before)
+        return changed(path, "SELECT 1", NAMES)
+    changed(path, change, names, broken, resumed, paused)
+    if broken or paused and resumed:
+        back_again(path, names)
+
+
+def back_again(path, names):
+    """S-5."""
+    if None in names.values():
+        return
+    tool("apply", path, "-", stdin=definitions(names))
+    tool("refresh", path)
+    changed(path, "SELECT 1", names)
+
+
+def every(paused):
+    failed = []
+    for label in CHANGES:
+        if os.environ.get("ALMANAC_CHANGE", label) != label:
+            continue
+        try:
+            run(label, paused)
+        except (AssertionError, sqlite3.Error) as error:
+            failed.append(f"{label}{', paused' if paused else ''}: {error}")
+    assert not failed, "\n\n".join(failed)
+
+
+def test_each_change():
+    every(False)
+
+
+def test_each_change_while_paused():
+    every(True)
