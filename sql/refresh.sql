@@ -57,7 +57,7 @@ UPDATE {dirty} SET token=NULL
 -- Taken from whoever was seen to have it, who was nobody or is dead, and only if nobody else was faster.
 
 -- @take_filling
-UPDATE almanac_summary SET token=?1, state=0 WHERE id={id} AND token IS ?2
+UPDATE almanac_summary SET token=?1 WHERE id={id} AND token IS ?2 AND state=0
 
 -- @filling
 SELECT token FROM almanac_summary WHERE id={id}

@@ -4,7 +4,9 @@
 */
 #include "ext/kernel/json_write.h"
 #include "ext/version.h"
+#include "tool/jobs.h"
 #include "tool/options.h"
+#include "tool/refresh.h"
 #include "tool/talk.h"
 #include "tool/verb.h"
 #include <errno.h>
@@ -13,7 +15,7 @@
 
 static const struct command commands[] = {
     {"apply", verb_apply, "DATABASE FILE.sql...", 1, -1,
-     OPTION_DATABASE | OPTION_DRY_RUN | OPTION_MAX_TIME | OPTION_LOCK_MS,
+     OPTION_DATABASE | OPTION_DRY_RUN | OPTION_MAX_TIME | OPTION_LOCK_MS | OPTION_JOBS,
      "declare the summaries of definitions files",
      "Runs the files' statements as one transaction: CREATE MATERIALIZED VIEW declares a\n"
      "summary or rebuilds a changed one, DROP MATERIALIZED VIEW removes one, other SQL runs\n"
@@ -21,7 +23,7 @@ static const struct command commands[] = {
      "standard input."},
     {"refresh", verb_refresh, "DATABASE [NAME...]", 0, -1,
      OPTION_DATABASE | OPTION_DRY_RUN | OPTION_MAX_TIME | OPTION_LOCK_MS | OPTION_FULL | OPTION_EVERY |
-         OPTION_DUTY,
+         OPTION_DUTY | OPTION_JOBS,
      "recompute what has changed",
      "Recomputes the changed partitions of the named summaries, or of all, newest first. It\n"
      "can be stopped anywhere: the next run carries on. For cron:\n"
@@ -113,15 +115,18 @@ static int version(const struct settings *settings) {
 
 /* Opened for writing whatever the command: after a crash even `status` cannot read before SQLite has rolled
    the journal back. A file that cannot be written is opened for reading by SQLite itself. */
-static int run(const struct command *command, const struct settings *settings) {
+static int run(const struct command *command, struct settings *settings) {
   struct engine engine;
+  struct jobs jobs;
   int code = CODE_FAILED;
+  if (!jobs_fork(&jobs, settings)) return refresh_by_order(&jobs, settings);
   if (engine_open(&engine, settings)) code = command->run(&engine);
   if (settings->every_s > 0 && engine_interrupted())
     code = CODE_DONE; /* a signal is how it is ended, wherever it came */
   else if (!engine_ok(&engine))
     code = report(settings, engine.error, engine.code);
   engine_close(&engine);
+  jobs_dismiss(&jobs);
   return code;
 }
 

@@ -1,4 +1,5 @@
 #include "tool/options.h"
+#include "tool/jobs.h"
 #include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -60,6 +61,14 @@ static const char *read_lock_ms(struct settings *settings, const char *text) {
   return NULL;
 }
 
+static const char *read_jobs(struct settings *settings, const char *text) {
+  double jobs;
+  if (!read_decimal(&text, &jobs) || *text || jobs < 1 || jobs > JOBS_MAX || jobs != (int)jobs)
+    return "a whole number of processes from 1 to 64";
+  settings->jobs = (int)jobs;
+  return NULL;
+}
+
 static const char *read_duty(struct settings *settings, const char *text) {
   double percent;
   if (!read_decimal(&text, &percent) || strcmp(text, "%") != 0 || percent <= 0 || percent > 100)
@@ -84,6 +93,7 @@ static const struct option_row {
     {"duty", "50%", OPTION_DUTY, 0, read_duty, "work at most this share of the time"},
     {"max-time", "30s", OPTION_MAX_TIME, 0, read_max_time, "stop after this time; the next run carries on"},
     {"lock-ms", "50", OPTION_LOCK_MS, 0, read_lock_ms, "hold the write lock about this long at most"},
+    {"jobs", "2", OPTION_JOBS, 0, read_jobs, "share the work among this many processes"},
     {"all", NULL, OPTION_ALL, offsetof(struct settings, all), NULL,
      "drop every summary and every trace of Almanac"},
     {"dry-run", NULL, OPTION_DRY_RUN, offsetof(struct settings, dry_run), NULL,
@@ -261,7 +271,7 @@ static const struct command *find_command(struct reading *reading, int n, char *
 
 const struct command *options_read(int n_arguments, char **arguments, const struct command *commands,
                                    struct settings *settings, char **error) {
-  *settings = (struct settings){.duty = 1, .busy_timeout_ms = 5000, .lock_ms = 50};
+  *settings = (struct settings){.duty = 1, .busy_timeout_ms = 5000, .lock_ms = 50, .jobs = 1};
   *error = NULL;
   struct reading reading = {.commands = commands, .settings = settings, .error = error};
   if (!read_options(&reading, n_arguments, arguments)) return NULL;

@@ -3,31 +3,69 @@
 #include "tool/engine/claim.h"
 #include "tool/engine/refresher.h"
 #include "tool/engine/upgrade.h"
+#include "tool/jobs.h"
 #include "tool/talk.h"
 #include "tool/verb.h"
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 enum { POLL_MS_MIN = 1, POLL_MS_MAX = 50 }; /* between two looks at what others are doing */
 
-static void on_progress(void *context, int64_t done, int64_t total, int64_t rows) {
-  struct progress *progress = context;
-  progress->total = total > done ? total : done;
-  progress_step(progress, done, rows);
+/* One summary's part in a refresh, which may take several turns. */
+struct task {
+  struct engine *engine;
+  size_t number; /* its place among the names */
+  const char *name;
+  enum { TASK_TO_DO, TASK_DONE, TASK_FAILED } state;
+  bool waited;      /* it was said that others are at it */
+  double started_s; /* on engine_clock_s(); 0: not yet */
+  double spent_s;   /* until it was done */
+  bool printed;
+  struct jobs_sum done; /* by this process */
+  struct progress progress;
+};
+
+static bool is_ordered(const struct engine *engine) {
+  return engine->settings->team && engine->settings->team->boss >= 0;
 }
 
-static void print_result(struct engine *engine, const char *name, const struct refresh_report *report,
-                         double spent_s) {
-  long long partitions = report->partitions, rows = report->rows;
+/* What this process and the others of --jobs have done. */
+static struct jobs_sum sum_of(const struct task *task) {
+  struct jobs_sum sum = {task->done.partitions, task->done.rows};
+  if (!task->engine->settings->team || is_ordered(task->engine)) return sum;
+  struct jobs_sum others = jobs_done(task->engine->settings->team, task->number);
+  return (struct jobs_sum){sum.partitions + others.partitions, sum.rows + others.rows};
+}
+
+static void on_progress(void *context, int64_t partitions, int64_t total, int64_t rows) {
+  struct task *task = context;
+  struct jobs *team = task->engine->settings->team;
+  if (is_ordered(task->engine)) jobs_tell(team, task->number, partitions, rows);
+  task->done.partitions += partitions;
+  task->done.rows += rows;
+  if (!team || is_ordered(task->engine)) return;
+  jobs_listen(team);
+  struct jobs_sum sum = sum_of(task);
+  if (task->progress.total < total) task->progress.total = total;
+  if (task->progress.total < sum.partitions) task->progress.total = sum.partitions;
+  progress_step(&task->progress, sum.partitions, sum.rows);
+}
+
+static void print_result(const struct task *task) {
+  struct engine *engine = task->engine;
+  struct jobs_sum sum = sum_of(task);
+  long long partitions = sum.partitions, rows = sum.rows;
   if (!engine->settings->json) {
-    talk_notice(engine->settings, "%s: %lld %s, %lld rows, %.2f s", name, partitions,
-                partitions == 1 ? "partition" : "partitions", rows, spent_s);
+    talk_notice(engine->settings, "%s: %lld %s, %lld rows, %.2f s", task->name, partitions,
+                partitions == 1 ? "partition" : "partitions", rows, task->spent_s);
     return;
   }
   char *json = engine_string(
       engine, engine_printf(
                   engine, "SELECT json_object('name', %Q, 'partitions', %lld, 'rows', %lld, 'seconds', %.3f)",
-                  name, partitions, rows, spent_s));
+                  task->name, partitions, rows, task->spent_s));
   if (json) printf("%s\n", json);
 }
 
@@ -46,7 +84,7 @@ static bool fail_one(struct engine *engine, struct catalog *catalog, const struc
   catalog_distrust(catalog);
   if (!gone && !engine_interrupted()) {
     talk_warning(engine->settings, "%s: %s", s->name, error ? error : "out of memory");
-    catalog_set_error(engine, s->name, error ? error : "out of memory");
+    if (!is_ordered(engine)) catalog_set_error(engine, s->name, error ? error : "out of memory");
     sqlite3_free(engine_recover(engine, 0));
   }
   sqlite3_free(error);
@@ -56,42 +94,43 @@ static bool fail_one(struct engine *engine, struct catalog *catalog, const struc
   return false;
 }
 
-/* One summary's part in a refresh, which may take several turns. */
-struct task {
-  const char *name;
-  enum { TASK_TO_DO, TASK_DONE, TASK_FAILED } state;
-  bool waited;      /* it was said that others are at it */
-  double started_s; /* on engine_clock_s(); 0: not yet */
-  struct refresh_report done;
-};
-
-static bool start(struct engine *engine, struct summary *summary, struct task *task) {
+static bool start(struct engine *engine, struct catalog *catalog, struct task *task) {
   if (task->started_s > 0) return true;
   task->started_s = engine_clock_s();
-  return !engine->settings->full || summary->broken || forget(engine, summary);
+  struct summary *summary = engine->settings->full ? catalog_find(catalog, task->name) : 0;
+  return !summary || summary->broken || forget(engine, summary);
 }
 
 /* Refreshes as much as others leave to us. */
 static bool refresh_one(struct engine *engine, struct catalog *catalog, struct task *task) {
-  struct progress progress;
-  struct refresh_report report = {.progress = on_progress, .context = &progress};
+  struct refresh_report report = {.progress = on_progress, .context = task};
   task->state = TASK_DONE;
   if (!catalog_is_current(engine, catalog) && !refresher_settle(engine, catalog)) return false;
   struct summary *summary = catalog_find(catalog, task->name);
   if (!summary) return engine_ok(engine);
-  progress_start(&progress, engine->settings, summary->name, 0);
-  bool good = start(engine, summary, task) && refresher_run(engine, catalog, summary, &report);
-  progress_end(&progress);
-  task->done.partitions += report.partitions;
-  task->done.rows += report.rows;
+  progress_start(&task->progress, engine->settings, summary->name, 0);
+  bool good = start(engine, catalog, task) && refresher_run(engine, catalog, summary, &report);
+  progress_end(&task->progress);
+  task->spent_s = engine_clock_s() - task->started_s;
   if (!good && !fail_one(engine, catalog, summary)) task->state = TASK_FAILED;
   if (good && report.waits) {
     task->state = TASK_TO_DO;
-    if (!task->waited) talk_notice(engine->settings, "%s: another refresh is at it", summary->name);
+    if (!task->waited && engine->settings->jobs == 1)
+      talk_notice(engine->settings, "%s: another refresh is at it", summary->name);
     task->waited = true;
-  } else if (good)
-    print_result(engine, summary->name, &task->done, engine_clock_s() - task->started_s);
+  }
   return engine_ok(engine);
+}
+
+/* A line for each summary once it is done; with --jobs when all have told what they did. */
+static void print_done(struct task *tasks, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    struct task *task = &tasks[i];
+    bool stopped = task->state == TASK_TO_DO && engine_stopping(task->engine) && sum_of(task).partitions > 0;
+    if (task->printed || task->started_s == 0 || (task->state != TASK_DONE && !stopped)) continue;
+    task->printed = true;
+    print_result(task);
+  }
 }
 
 /* Each that is still to do has a turn; true if anything was done. */
@@ -102,6 +141,7 @@ static bool take_turns(struct engine *engine, struct catalog *catalog, struct ta
     int64_t before = tasks[i].done.partitions;
     refresh_one(engine, catalog, &tasks[i]);
     any |= tasks[i].state != TASK_TO_DO || tasks[i].done.partitions > before;
+    if (engine->settings->jobs == 1) print_done(tasks, n);
   }
   return any;
 }
@@ -112,12 +152,9 @@ static bool any_to_do(const struct task *tasks, size_t n) {
   return false;
 }
 
-size_t refresh_named(struct engine *engine, struct catalog *catalog, char *const *names, size_t n) {
-  struct task *tasks = engine_alloc(engine, (n + 1) * sizeof *tasks);
-  size_t failed = 0;
+static void refresh_all(struct engine *engine, struct catalog *catalog, struct task *tasks, size_t n) {
   int pause_ms = POLL_MS_MIN;
-  for (size_t i = 0; tasks && i < n; i++) tasks[i].name = names[i];
-  while (tasks && any_to_do(tasks, n) && engine_ok(engine) && !engine_stopping(engine)) {
+  while (any_to_do(tasks, n) && engine_ok(engine) && !engine_stopping(engine)) {
     struct arena_block *mark = engine_mark(engine);
     int64_t version = catalog->schema_version;
     bool any = take_turns(engine, catalog, tasks, n);
@@ -130,8 +167,52 @@ size_t refresh_named(struct engine *engine, struct catalog *catalog, char *const
     sqlite3_sleep(pause_ms);
     pause_ms = pause_ms * 2 < POLL_MS_MAX ? pause_ms * 2 : POLL_MS_MAX;
   }
-  for (size_t i = 0; tasks && i < n; i++) failed += tasks[i].state == TASK_FAILED;
+}
+
+size_t refresh_named(struct engine *engine, struct catalog *catalog, char *const *names, size_t n) {
+  struct jobs *team = engine->settings->team;
+  struct task *tasks = engine_alloc(engine, (n + 1) * sizeof *tasks);
+  size_t failed = 0;
+  if (!tasks) return 0;
+  for (size_t i = 0; i < n; i++) {
+    tasks[i] = (struct task){.engine = engine, .number = i, .name = names[i]};
+    /* With --full it must be known what is to do before the others look for it. */
+    if (team && team->n > 0) start(engine, catalog, &tasks[i]);
+  }
+  if (team && !is_ordered(engine)) jobs_order(team, names, n);
+  refresh_all(engine, catalog, tasks, n);
+  if (team && !is_ordered(engine)) jobs_wait(team);
+  print_done(tasks, n);
+  for (size_t i = 0; i < n; i++) failed += tasks[i].state == TASK_FAILED;
   return failed;
+}
+
+/* The names of an order as an array. */
+static char **split_names(struct engine *engine, char *text, size_t n) {
+  char **names = engine_alloc(engine, (n + 1) * sizeof *names);
+  for (size_t i = 0; names && i < n; i++, text += strlen(text) + 1) names[i] = text;
+  return names;
+}
+
+int refresh_by_order(struct jobs *jobs, struct settings *settings) {
+  struct engine engine = {0};
+  size_t n;
+  for (char *text; (text = jobs_next(jobs, &n)) != 0; sqlite3_free(text)) {
+    struct catalog catalog;
+    if (!engine.db && settings->max_time_s > 0)
+      settings->max_time_s = fmax(0.001, settings->max_time_s + jobs->forked_s - engine_clock_s());
+    if (engine.db || engine_open(&engine, settings)) {
+      char **names = split_names(&engine, text, n);
+      if (names && catalog_load(&engine, &catalog)) refresh_named(&engine, &catalog, names, n);
+    }
+    /* What has failed is still to do: the first process will see why. */
+    sqlite3_free(engine_recover(&engine, 0));
+    engine_rollback(&engine);
+    engine_reset(&engine);
+    jobs_tell_end(jobs);
+  }
+  engine_close(&engine);
+  return CODE_DONE;
 }
 
 static bool is_asked(const struct settings *settings, const struct summary *summary) {

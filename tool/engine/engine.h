@@ -21,6 +21,8 @@ enum exit_code {
   CODE_INTERRUPTED = 130
 };
 
+struct jobs;
+
 /* What the command line said, for every verb. */
 struct settings {
   const char *verb;
@@ -38,6 +40,8 @@ struct settings {
   double duty;         /* refresh --duty 50%: 0 < duty <= 1; 1 unless given */
   int busy_timeout_ms; /* --busy-timeout 5s; 5000 unless given */
   int lock_ms;         /* --lock-ms 50; 50 unless given */
+  int jobs;            /* --jobs 2: processes; 1 unless given */
+  struct jobs *team;   /* the processes themselves (../jobs.h) */
 };
 
 struct arena_block;

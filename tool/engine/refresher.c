@@ -115,9 +115,7 @@ static bool run_batches(struct engine *engine, struct computation *c, struct ref
     /* A reader holds up a writer's commit where there is no WAL. */
     if (!wal && computed - started > 2 * held_s) held_s = (computed - started) / 2;
     if (!one_piece) n = next_batch(engine, done, held_s);
-    report->partitions += published;
-    report->rows += rows;
-    if (report->progress) report->progress(report->context, report->partitions, total, report->rows);
+    report->progress(report->context, published, total, rows);
     engine_release(engine, mark);
   }
   engine_rollback(engine);
@@ -161,10 +159,7 @@ static bool run_whole(struct engine *engine, struct summary *s, int64_t token,
   struct computation c;
   int64_t rows = 0;
   if (!compute_open(engine, s, token, &c)) return false;
-  if (compute_whole(engine, &c, &rows)) {
-    report->partitions = 1;
-    report->rows = rows;
-  }
+  if (compute_whole(engine, &c, &rows)) report->progress(report->context, 1, 1, rows);
   engine_rollback(engine);
   /* Not so where what it reads was found to have changed meanwhile. */
   report->waits = engine_ok(engine) && catalog_has(engine, s) && read_state(engine, s) == 0;
@@ -173,7 +168,6 @@ static bool run_whole(struct engine *engine, struct summary *s, int64_t token,
 
 bool refresher_run(struct engine *engine, struct catalog *catalog, struct summary *s,
                    struct refresh_report *report) {
-  report->partitions = report->rows = 0;
   report->waits = false;
   if (s->broken) return engine_fail(engine, CODE_FAILED, "%s", s->broken);
   int64_t token = owner_token();

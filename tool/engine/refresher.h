@@ -3,12 +3,11 @@
 #define ALMANAC_REFRESHER_H
 #include "tool/engine/catalog.h"
 
-/* What a refresh of one summary did, and how it tells of its progress. */
+/* How a refresh of one summary tells what it does. */
 struct refresh_report {
-  int64_t partitions;
-  int64_t rows;
   bool waits; /* what is left of it is in the hands of other refreshers: come back */
-  void (*progress)(void *context, int64_t done, int64_t total, int64_t rows);
+  /* Some more partitions were published, with so many rows computed; `total` were dirty at the start. */
+  void (*progress)(void *context, int64_t partitions, int64_t total, int64_t rows);
   void *context;
 };
 
