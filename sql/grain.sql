@@ -153,13 +153,7 @@ strftime('{format}', (SELECT min(start) FROM {bounds}), 'unixepoch')
 strftime('{format}', (SELECT max(start) FROM {bounds}), 'unixepoch')
 
 -- @bounds_range
-SELECT CAST(min(s) AS INTEGER), CAST(max(s) AS INTEGER) FROM (SELECT {seconds_of_time} AS s FROM (SELECT min({time}) AS t FROM {source} WHERE {time}>={lowest} AND {time}<{above_times} UNION ALL SELECT max({time}) FROM {source} WHERE {time}<{above_times}{changed_times}))
+SELECT CAST(min(s) AS INTEGER), CAST(max(s) AS INTEGER) FROM (SELECT {seconds_of_time x=t} AS s FROM (SELECT min({time}) AS t FROM {source} WHERE {time}>={lowest} AND {time}<{above_times} UNION ALL SELECT max({time}) FROM {source} WHERE {time}<{above_times}{changed_times}))
 
 -- @changed_times
  UNION ALL SELECT min(lo) FROM {region} WHERE hi<>x'ff' UNION ALL SELECT max(lo) FROM {region} WHERE hi<>x'ff'
-
--- @bounds_number_seconds
-{number_seconds x=t}
-
--- @bounds_text_seconds
-{text_seconds x=t}

@@ -176,6 +176,9 @@ INSERT INTO {rows} SELECT {computed} FROM (WITH almanac_result({result_names}) A
 -- @publish_lost
 DELETE FROM temp.{claimed} AS m WHERE NOT EXISTS(SELECT 1 FROM main.{dirty} d WHERE d.token=?1 AND {claimed_dirty_matches})
 
+-- @publish_partitions
+SELECT count(*) FROM temp.{claimed} m WHERE EXISTS(SELECT 1 FROM main.{stored} s WHERE {claimed_stored_matches})
+
 -- @publish_delete
 DELETE FROM main.{stored} WHERE rowid IN (SELECT s.rowid FROM temp.{claimed} m CROSS JOIN main.{stored} s ON {claimed_stored_matches})
 
@@ -189,7 +192,7 @@ INSERT INTO main.{stored} SELECT r.* FROM temp.{rows} r WHERE EXISTS(SELECT 1 FR
 DELETE FROM main.{dirty} WHERE token=?1
 
 -- @publish_version
-UPDATE almanac_summary SET stored_version=stored_version+1, refreshed_at=CAST(strftime('%s', 'now') AS INTEGER), last_error=NULL, stored_rows={stored_rows} WHERE id={id}
+UPDATE almanac_summary SET stored_version=stored_version+1, refreshed_at=CAST(strftime('%s', 'now') AS INTEGER), last_error=NULL, stored_rows={stored_rows}, stored_partitions={stored_partitions} WHERE id={id}
 
 -- A whole summary is written beside its old generation, whose name is the token of whoever wrote it; one row makes
 -- the new one count, then go all but it and the one that somebody is writing now.

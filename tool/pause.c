@@ -4,6 +4,7 @@
 #include "tool/engine/declare.h"
 #include "tool/engine/live_view.h"
 #include "tool/engine/repair.h"
+#include "tool/engine/status.h"
 #include "tool/engine/upgrade.h"
 #include "tool/talk.h"
 #include "tool/verb.h"
@@ -16,8 +17,8 @@ int verb_pause(struct engine *engine) {
   if (upgrade_require(engine) && catalog_load(engine, &catalog) && repair_definitions(engine, &catalog) &&
       capture_disarm(engine)) {
     for (size_t i = 0; i < catalog.n; i++) live_view_drop(engine, catalog.summaries[i]);
-    catalog_status_paused(engine);
     engine_exec(engine, "UPDATE almanac_setting SET value=1 WHERE name='paused'");
+    status_view(engine, &catalog);
   }
   engine_end(engine);
   return engine->code;

@@ -2,6 +2,7 @@
 #include "tool/refresh.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/refresher.h"
+#include "tool/engine/runs.h"
 #include "tool/engine/upgrade.h"
 #include "tool/jobs.h"
 #include "tool/talk.h"
@@ -69,13 +70,26 @@ static void print_result(const struct task *task) {
   if (json) printf("%s\n", json);
 }
 
+/* Keeps what the run of a summary did, or why it failed. */
+static bool keep_run(const struct task *task, const char *error) {
+  struct jobs_sum sum = sum_of(task);
+  const struct run run = {.name = task->name,
+                          .started_at = (int64_t)time(0) - (int64_t)task->spent_s,
+                          .seconds = task->spent_s,
+                          .partitions = sum.partitions,
+                          .rows = sum.rows,
+                          .error = error};
+  return runs_keep(task->engine, &run);
+}
+
 /* Marks everything of the summary as changed: --full. */
 static bool forget(struct engine *engine, struct summary *summary) {
   return engine_begin(engine) && claim_unfill(engine, summary) && engine_commit(engine);
 }
 
 /* Nothing failed where another process has dropped the summary. */
-static bool fail_one(struct engine *engine, struct catalog *catalog, const struct summary *s) {
+static bool fail_one(struct engine *engine, struct catalog *catalog, const struct summary *s,
+                     const struct task *task) {
   int code;
   char *error = engine_recover(engine, &code);
   engine_rollback(engine);
@@ -84,7 +98,8 @@ static bool fail_one(struct engine *engine, struct catalog *catalog, const struc
   catalog_distrust(catalog);
   if (!gone && !engine_interrupted()) {
     talk_warning(engine->settings, "%s: %s", s->name, error ? error : "out of memory");
-    if (!is_ordered(engine)) catalog_set_error(engine, s->name, error ? error : "out of memory");
+    if (!is_ordered(engine)) keep_run(task, error ? error : "out of memory");
+    engine_rollback(engine);
     sqlite3_free(engine_recover(engine, 0));
   }
   sqlite3_free(error);
@@ -112,7 +127,7 @@ static bool refresh_one(struct engine *engine, struct catalog *catalog, struct t
   bool good = start(engine, catalog, task) && refresher_run(engine, catalog, summary, &report);
   progress_end(&task->progress);
   task->spent_s = engine_clock_s() - task->started_s;
-  if (!good && !fail_one(engine, catalog, summary)) task->state = TASK_FAILED;
+  if (!good && !fail_one(engine, catalog, summary, task)) task->state = TASK_FAILED;
   if (good && report.waits) {
     task->state = TASK_TO_DO;
     if (!task->waited && engine->settings->jobs == 1)
@@ -122,7 +137,7 @@ static bool refresh_one(struct engine *engine, struct catalog *catalog, struct t
   return engine_ok(engine);
 }
 
-/* A line for each summary once it is done; with --jobs when all have told what they did. */
+/* A line and a run for each summary once it is done; with --jobs when all have told what they did. */
 static void print_done(struct task *tasks, size_t n) {
   for (size_t i = 0; i < n; i++) {
     struct task *task = &tasks[i];
@@ -130,6 +145,7 @@ static void print_done(struct task *tasks, size_t n) {
     if (task->printed || task->started_s == 0 || (task->state != TASK_DONE && !stopped)) continue;
     task->printed = true;
     print_result(task);
+    if (!is_ordered(task->engine)) keep_run(task, 0);
   }
 }
 

@@ -183,39 +183,3 @@ bool catalog_set_track(struct engine *engine, const struct summary *s) {
   return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET track=%lld WHERE id=%lld",
                                            (long long)s->track, (long long)s->id));
 }
-
-bool catalog_set_error(struct engine *engine, const char *name, const char *error) {
-  return engine_exec(
-      engine,
-      engine_printf(engine, "UPDATE almanac_summary SET last_error=%Q WHERE name=%Q AND last_error IS NOT %Q",
-                    error, name, error));
-}
-
-bool catalog_status_view(struct engine *engine, const struct catalog *catalog) {
-  sqlite3_str *stored_to = sqlite3_str_new(engine->db), *dirty = sqlite3_str_new(engine->db);
-  for (size_t i = 0; i < catalog->n; i++) {
-    const struct summary *s = catalog->summaries[i];
-    if (s->broken || (s->kind == KIND_TIME && !s->track)) continue;
-    const struct sql_variable *v = summary_variables(engine, s);
-    bool zone = s->kind == KIND_TIME && s->grain.kind == GRAIN_BOUNDS;
-    const char *section = zone                   ? "dirty_zone"
-                          : s->kind == KIND_TIME ? "dirty_time"
-                          : s->kind == KIND_KEY  ? "dirty_key"
-                                                 : "dirty_whole";
-    sqlite3_str_appendf(dirty, " WHEN %lld THEN %s", (long long)s->id, sql_text(engine, section, v));
-    if (s->kind == KIND_TIME)
-      sqlite3_str_appendf(stored_to, " WHEN %lld THEN %s", (long long)s->id,
-                          sql_text(engine, "stored_to", v));
-  }
-  /* CASE wants at least one branch. */
-  sqlite3_str_appendall(stored_to, " WHEN NULL THEN NULL");
-  sqlite3_str_appendall(dirty, " WHEN NULL THEN NULL");
-  const struct sql_variable *v = sql_literal(engine, 0, "stored_to", engine_finish(engine, stored_to));
-  v = sql_literal(engine, v, "dirty", engine_finish(engine, dirty));
-  return engine_exec(engine, "DROP VIEW IF EXISTS almanac_status") && sql_run(engine, "status_view", v);
-}
-
-bool catalog_status_paused(struct engine *engine) {
-  return engine_exec(engine, "DROP VIEW IF EXISTS almanac_status") &&
-         sql_run(engine, "status_view_paused", 0);
-}

@@ -44,16 +44,9 @@ bool catalog_set_track(struct engine *engine, const struct summary *summary);
 bool catalog_append(struct engine *engine, struct catalog *catalog, struct summary *summary);
 void catalog_remove(struct catalog *catalog, const struct summary *summary);
 
-/* Keeps the error of a run, in a transaction of its own. */
-bool catalog_set_error(struct engine *engine, const char *name, const char *error);
-
 bool catalog_is_paused(struct engine *engine);
 
 /* Fails with the remedy while paused. */
 bool catalog_require_running(struct engine *engine);
-
-/* Makes the view almanac_status anew; while paused it names no table but the catalog's. */
-bool catalog_status_view(struct engine *engine, const struct catalog *catalog);
-bool catalog_status_paused(struct engine *engine);
 
 #endif

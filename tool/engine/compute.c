@@ -115,9 +115,11 @@ bool compute_claimed(struct engine *engine, struct computation *c, int64_t *rows
 
 /* ----------------------------------------------------------------------------------------------- publish */
 
-/* The stored rows have changed: `stored_rows` is their number, in SQL. */
-static bool count_version(struct engine *engine, const struct sql_variable *v, const char *stored_rows) {
-  return sql_run(engine, "publish_version", sql_literal(engine, v, "stored_rows", stored_rows));
+/* The stored rows have changed; `rows` and `partitions` are how many there are, in SQL. */
+static bool count_version(struct engine *engine, const struct sql_variable *v, const char *rows,
+                          const char *partitions) {
+  v = sql_literal(engine, v, "stored_rows", rows);
+  return sql_run(engine, "publish_version", sql_literal(engine, v, "stored_partitions", partitions));
 }
 
 /* Runs a section that deletes or inserts stored rows; how many. */
@@ -130,16 +132,21 @@ bool compute_publish(struct engine *engine, struct computation *c, int64_t next,
   const struct sql_variable *v = c->variables;
   int64_t before = engine_int(engine, sql_text(engine, "claimed_count", v));
   int64_t computed = engine_int(engine, sql_text(engine, "rows_count", v));
+  char *partitions = sql_text(engine, "publish_partitions", v);
   if (!engine_begin(engine)) return false;
   run_bound(engine, "publish_lost", v, c->token, 0);
   *published = engine_int(engine, sql_text(engine, "claimed_count", v));
-  int deleted = change_stored(engine, "publish_delete", v);
+  int64_t more_partitions = -engine_int(engine, partitions);
+  int more_rows = -change_stored(engine, "publish_delete", v);
   int inserted = change_stored(engine, *published == before ? "publish_insert_all" : "publish_insert", v);
   if (engine_ok(engine) && *published == before && inserted != computed)
     engine_fail(engine, CODE_FAILED,
                 "rows of the result belong to none of the partitions that they were computed from");
+  more_rows += inserted;
+  more_partitions += engine_int(engine, partitions);
   run_bound(engine, "publish_clean", v, c->token, 0);
-  count_version(engine, v, engine_printf(engine, "stored_rows+%d", inserted - deleted));
+  count_version(engine, v, engine_printf(engine, "stored_rows+%d", more_rows),
+                engine_printf(engine, "stored_partitions+%lld", (long long)more_partitions));
   *taken = claim_mark(engine, c->summary, c->token, next);
   return engine_commit(engine);
 }
@@ -176,7 +183,7 @@ bool compute_whole(struct engine *engine, struct computation *c, int64_t *rows) 
   if (!in_batches(engine, c->summary, "whole_insert", v, *rows) || !engine_begin(engine)) return false;
   sql_run(engine, "whole_flip", v);
   if (engine_ok(engine) && sqlite3_changes(engine->db) > 0)
-    count_version(engine, v, engine_printf(engine, "%lld", (long long)*rows));
+    count_version(engine, v, engine_printf(engine, "%lld", (long long)*rows), "1");
   if (!engine_commit(engine)) return false;
   return in_batches(engine, c->summary, "whole_delete", v,
                     engine_int(engine, sql_text(engine, "stored_last", v)));

@@ -4,6 +4,8 @@
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
 #include "tool/engine/live_view.h"
+#include "tool/engine/runs.h"
+#include "tool/engine/status.h"
 #include <string.h>
 
 bool declare_same(struct engine *engine, const char *a, const char *b) {
@@ -153,7 +155,7 @@ bool declare_arm(struct engine *engine, struct catalog *catalog) {
     struct summary *s = catalog->summaries[i];
     if (!s->broken && live_view_drop(engine, s)) live_view_create(engine, s);
   }
-  return catalog_status_view(engine, catalog) && catalog_keep_version(engine, catalog);
+  return runs_forget(engine) && status_view(engine, catalog) && catalog_keep_version(engine, catalog);
 }
 
 bool declare_remove_catalog(struct engine *engine) {

@@ -245,7 +245,7 @@ const struct sql_variable *grain_variables(struct engine *engine, const struct s
   v = sql_template(engine, v, "lo", shape->is_text ? "{text_lo p={p}}" : "{p}");
   v = sql_template(engine, v, "hi", engine_printf(engine, "{%s_%s_hi p={p}}", type, kind));
   v = sql_template(engine, v, "any", engine_printf(engine, "{%s_any x={x}}", type));
-  v = sql_template(engine, v, "seconds_of_time", engine_printf(engine, "{bounds_%s_seconds}", type));
+  v = sql_template(engine, v, "seconds_of_time", engine_printf(engine, "{%s_seconds x={x}}", type));
   if (grain->kind == GRAIN_BOUNDS) {
     v = sql_template(engine, v, "lowest_time", engine_printf(engine, "{%s_bounds_first}", type));
     return sql_template(engine, v, "highest_time", engine_printf(engine, "{%s_bounds_last}", type));

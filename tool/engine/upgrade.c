@@ -1,5 +1,6 @@
 #include "tool/engine/upgrade.h"
 #include "tool/engine/declare.h"
+#include "tool/engine/status.h"
 
 static const struct sql_variable *variables(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v =
@@ -19,7 +20,12 @@ static void drop_views_of_1(struct engine *engine, const struct catalog *catalog
 static void count_stored(struct engine *engine, const struct catalog *catalog) {
   for (size_t i = 0; i < catalog->n; i++) {
     const struct summary *s = catalog->summaries[i];
-    sql_run(engine, s->kind == KIND_WHOLE ? "count_stored_whole" : "count_stored", variables(engine, s));
+    if (s->kind == KIND_WHOLE)
+      sql_run(engine, "count_stored_whole", variables(engine, s));
+    else if (s->broken)
+      sql_run(engine, "count_stored_broken", variables(engine, s));
+    else
+      sql_run(engine, "count_stored", summary_variables(engine, s));
   }
 }
 
@@ -28,7 +34,7 @@ static bool upgrade_from_1(struct engine *engine) {
   struct catalog catalog;
   if (!sql_run(engine, "upgrade_from_1", 0) || !catalog_load(engine, &catalog)) return false;
   count_stored(engine, &catalog);
-  if (catalog_is_paused(engine)) return catalog_status_paused(engine);
+  if (catalog_is_paused(engine)) return status_view(engine, &catalog);
   drop_views_of_1(engine, &catalog);
   return declare_arm(engine, &catalog);
 }
