@@ -2,11 +2,14 @@
 
 -- @dirty_create_time
 CREATE TABLE {dirty}(p1 {partition_type} NOT NULL, token INTEGER, PRIMARY KEY(p1)) WITHOUT ROWID;
-CREATE INDEX {dirty}_t ON {dirty}(token) WHERE token IS NOT NULL;
+{dirty_index}
 
 -- @dirty_create_key
 CREATE TABLE {dirty}({dirty_definitions}, token INTEGER);
 CREATE INDEX {dirty}_p ON {dirty}({dirty_columns});
+{dirty_index}
+
+-- @dirty_index
 CREATE INDEX {dirty}_t ON {dirty}(token) WHERE token IS NOT NULL;
 
 -- @stored_create

@@ -6,6 +6,7 @@ static const struct sql_variable *variables(struct engine *engine, const struct 
   const struct sql_variable *v =
       sql_literal(engine, 0, "id", engine_printf(engine, "%lld", (long long)s->id));
   v = sql_literal(engine, v, "name", quoted(engine, s->name));
+  v = sql_literal(engine, v, "dirty", summary_object(engine, s, "dirty"));
   return sql_literal(engine, v, "stored", quoted(engine, engine_printf(engine, "%s_stored", s->name)));
 }
 
@@ -15,6 +16,12 @@ static void drop_views_of_1(struct engine *engine, const struct catalog *catalog
   for (size_t i = 0; i < catalog->n; i++)
     if (!catalog->summaries[i]->broken)
       sql_run(engine, "upgrade_drop_views_of_1", variables(engine, catalog->summaries[i]));
+}
+
+static void index_tokens(struct engine *engine, const struct catalog *catalog) {
+  for (size_t i = 0; i < catalog->n; i++)
+    if (catalog->summaries[i]->kind != KIND_WHOLE)
+      sql_run(engine, "dirty_index", variables(engine, catalog->summaries[i]));
 }
 
 static void count_stored(struct engine *engine, const struct catalog *catalog) {
@@ -33,6 +40,7 @@ static void count_stored(struct engine *engine, const struct catalog *catalog) {
 static bool upgrade_from_1(struct engine *engine) {
   struct catalog catalog;
   if (!sql_run(engine, "upgrade_from_1", 0) || !catalog_load(engine, &catalog)) return false;
+  index_tokens(engine, &catalog);
   count_stored(engine, &catalog);
   if (catalog_is_paused(engine)) return status_view(engine, &catalog);
   drop_views_of_1(engine, &catalog);
