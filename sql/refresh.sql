@@ -157,6 +157,13 @@ SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN
 SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {slice} m CROSS JOIN {source} q
  CROSS JOIN {claimed} d ON d.p1={start x=q.{time}} AND d.i BETWEEN m.first AND m.last WHERE q.{time}<{above_times}
 
+-- @part_chain
+SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN {from} q ON q.{from_time}>=d.lo AND q.{from_time}<d.hi AND {from_clean}
+UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_changed} q
+ WHERE q.{from_time}<{above_times} AND {start x=q.{from_time}} IN (SELECT d.p1 FROM {sliced})
+UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_other} q
+ WHERE q.{from_time}<{above_times} AND {start x=q.{from_time}} IN (SELECT d.p1 FROM {sliced})
+
 -- @part_key_search
 SELECT {source_columns} FROM {sliced} CROSS JOIN {source} q ON {claimed_matches}
 
@@ -254,7 +261,7 @@ DROP TABLE IF EXISTS temp.{rows}_all;
 {key_names}
 
 -- @plan_time
-EXPLAIN QUERY PLAN SELECT {source_columns} FROM temp.{claimed} d CROSS JOIN main.{source} q ON q.{time}>=d.lo AND q.{time}<d.hi
+EXPLAIN QUERY PLAN SELECT {source_columns} FROM temp.{claimed} d CROSS JOIN main.{from} q ON q.{from_time}>=d.lo AND q.{from_time}<d.hi
 
 -- @plan_key
 EXPLAIN QUERY PLAN SELECT {source_columns} FROM temp.{claimed} d CROSS JOIN main.{source} q ON {claimed_matches}
@@ -280,6 +287,11 @@ SELECT count(*) FROM temp.{rows} r WHERE NOT EXISTS(SELECT 1 FROM temp.{claimed}
 -- @prove_differs
 SELECT EXISTS(SELECT *, count(*) FROM (SELECT {comparable} FROM temp.{rows}) GROUP BY {comparable_columns} EXCEPT SELECT *, count(*) FROM (SELECT {comparable} FROM temp.{rows}_all) GROUP BY {comparable_columns})
  OR (SELECT count(*) FROM temp.{rows})<>(SELECT count(*) FROM temp.{rows}_all)
+
+-- Has it more than a changed row here and there?
+
+-- @is_dirty
+SELECT state=0 OR EXISTS(SELECT 1 FROM {dirty}) FROM almanac_summary WHERE id={id}
 
 -- @dirty_any
 SELECT EXISTS(SELECT 1 FROM {dirty})

@@ -70,7 +70,7 @@ UNION SELECT b FROM (WITH RECURSIVE walk(b) AS (
 
 -- @scope
 (WITH {part}({part_names}) AS ({body})
-SELECT * FROM (WITH {source}({scope_names}) AS (SELECT {part_names} FROM {part}), almanac_result({result_names}) AS (
+SELECT * FROM (WITH {reads}({scope_names}) AS (SELECT {part_names} FROM {part}), almanac_result({result_names}) AS (
 {select}
 ) SELECT * FROM almanac_result))
 
@@ -90,10 +90,30 @@ CASE WHEN {x}<'' THEN {start x={x}} END
 -- @text_any
 {any_start x={x}}
 
+-- The stored rows that count.
+
+-- @clean_time
+{row}.{partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION ALL SELECT p1 FROM {dirty}) AND +{row}.{partition}<(SELECT start FROM {tail_view}) AND {ok}
+
+-- The parts of a chain: the parent's name, arm by arm, for SQLite would not look for a join's rows by index in a view of
+-- several arms. What changed or is other in the parent is in few rows, and is bucketed again.
+
+-- @changed_chain
+SELECT CAST(d.p AS {partition_cast}), {source_columns} FROM {due_view} d
+ CROSS JOIN {from} q ON likelihood(q.{from_time}>={lo p=d.p}, 0.000001) AND likelihood(q.{from_time}<{hi p=d.p}, 0.000001) AND {from_clean} AND {ok}
+UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_changed} q
+ WHERE q.{from_time}<{above_times} AND {start x=q.{from_time}} IN (SELECT p FROM {due_view}) AND {ok}
+UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_other} q
+ WHERE q.{from_time}<{above_times} AND {start x=q.{from_time}} IN (SELECT p FROM {due_view}) AND {ok}
+
+-- @other_chain
+SELECT CAST({any x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_other} q WHERE q.{from_time}>={above_times} AND {ok}
+UNION ALL SELECT CAST(NULL AS {partition_cast}), {source_columns} FROM {from_other} q WHERE q.{from_time} IS NULL AND {ok}
+UNION ALL SELECT CAST({any x=q.{from_time}} AS {partition_cast}), {source_columns} FROM (SELECT 1 AS almanac_one WHERE NOT {ok}) CROSS JOIN {reads} q
+
 -- @view_time
 CREATE {temp}VIEW {name}({result_names}) AS
-SELECT {stored_columns} FROM {stored}
- WHERE {partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION ALL SELECT p1 FROM {dirty}) AND +{partition}<(SELECT start FROM {tail_view}) AND {ok}
+SELECT {stored_columns} FROM {stored} s WHERE {clean_time row=s}
 UNION ALL SELECT {computed_columns} FROM {changed_arm}
 UNION ALL SELECT {computed_columns} FROM {other_arm};
 
@@ -102,7 +122,7 @@ UNION ALL SELECT {computed_columns} FROM {other_arm};
 -- the SELECT read when it was declared, by their present names.
 
 -- @view_part
-CREATE VIEW {part}({part_names}) AS SELECT {part_origins} FROM {source} q WHERE 0;
+CREATE VIEW {part}({part_names}) AS SELECT {part_origins} FROM {from} q WHERE 0;
 
 -- The names of tables and columns that the definition has, for SQLite's RENAME to write the new ones here.
 
@@ -114,8 +134,8 @@ CREATE VIEW {query_view} AS SELECT * FROM (
 -- Each arm is a view of its own: RENAME COLUMN finds its way through one such scope in a view, not through two.
 
 -- @view_arms
-CREATE VIEW {changed_view}({result_names}) AS SELECT * FROM {scope body={changed_time}};
-CREATE VIEW {other_view}({result_names}) AS SELECT * FROM {scope body={other_time}};
+CREATE VIEW {changed_view}({result_names}) AS SELECT * FROM {scope body={changed_part}};
+CREATE VIEW {other_view}({result_names}) AS SELECT * FROM {scope body={other_part}};
 
 -- CROSS JOIN with a row that may not be there, because a plain WHERE would read all rows to test it on each.
 
@@ -156,7 +176,7 @@ CREATE {temp}VIEW {name}({result_names}) AS SELECT {stored_columns} FROM {stored
 CREATE TEMP TABLE {list}(p)
 
 -- @check_time
-SELECT d.p, {source_columns} FROM {list} d CROSS JOIN {source} q
+SELECT d.p, {source_columns} FROM {list} d CROSS JOIN {from} q
 
 -- @check_key
 SELECT {source_columns} FROM {list} d CROSS JOIN {source} q
@@ -166,6 +186,11 @@ SELECT * FROM {scope body={check_time}}
 
 -- @check_select_key
 SELECT * FROM {scope body={check_key}}
+
+-- What a summary that is read means while a definition is looked at.
+
+-- @stand_in
+CREATE TEMP VIEW {name} AS SELECT {columns} FROM main.{stored}
 
 -- @check_drop
 DROP TABLE temp.{list}

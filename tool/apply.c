@@ -1,6 +1,7 @@
 /* almanac apply: runs definitions files as one transaction, then the refreshes that they ask for. */
 #include "tool/engine/claim.h"
 #include "tool/engine/declare.h"
+#include "tool/engine/order.h"
 #include "tool/engine/refresher.h"
 #include "tool/engine/repair.h"
 #include "tool/engine/upgrade.h"
@@ -30,25 +31,11 @@ static char *read_file(struct engine *engine, const char *path) {
   return engine_finish(engine, text);
 }
 
-static bool run_create(struct engine *engine, struct catalog *catalog, const struct definitions *file,
-                       const struct statement *statement) {
-  const struct settings *settings = engine->settings;
-  struct summary *existing = catalog_find(catalog, statement->name), *created = 0;
-  if (existing && declare_same(engine, existing->definition, statement->text) && !existing->broken)
-    return true;
-  if (existing) {
-    talk_notice(settings, "%s: its definition has changed: it is rebuilt", existing->name);
-    if (!declare_drop(engine, catalog, existing)) return false;
-  }
-  if (!declare_create(engine, catalog, file, statement, &created)) return false;
-  notices_of_summary(engine, created);
-  return engine_ok(engine);
-}
-
 static bool run_drop(struct engine *engine, struct catalog *catalog, const struct definitions *file,
                      const struct statement *statement) {
   struct summary *existing = catalog_find(catalog, statement->name);
-  if (existing) return declare_drop(engine, catalog, existing);
+  if (existing)
+    return declare_check_unread(engine, catalog, existing) && declare_drop(engine, catalog, existing);
   if (statement->if_exists) return true;
   return engine_fail(engine, CODE_FAILED,
                      "%s:%d:%d: there is no summary %s (DROP MATERIALIZED VIEW IF EXISTS says nothing)",
@@ -66,12 +53,12 @@ static bool run_sql(struct engine *engine, const struct definitions *file,
   return false;
 }
 
-static bool run_file(struct engine *engine, struct catalog *catalog, const struct definitions *file) {
+static bool run_file(struct engine *engine, struct order *order, const struct definitions *file) {
   for (size_t i = 0; i < file->n && engine_ok(engine); i++) {
     const struct statement *statement = &file->statements[i];
     if (statement->type == STATEMENT_SQL) run_sql(engine, file, statement);
-    if (statement->type == STATEMENT_CREATE) run_create(engine, catalog, file, statement);
-    if (statement->type == STATEMENT_DROP) run_drop(engine, catalog, file, statement);
+    if (statement->type == STATEMENT_CREATE) order_create(engine, order, file, statement);
+    if (statement->type == STATEMENT_DROP) run_drop(engine, order->catalog, file, statement);
   }
   return engine_ok(engine);
 }
@@ -94,8 +81,11 @@ static bool in_transaction(struct engine *engine, struct catalog *catalog, struc
   if (!catalog_require_running(engine) || !catalog_load(engine, catalog) ||
       !repair_definitions(engine, catalog))
     return false;
+  struct order order = {.catalog = catalog, .files = files, .n_files = n_files};
   for (int i = 0; i < n_files; i++)
-    if (!run_file(engine, catalog, &files[i])) return false;
+    if (!run_file(engine, &order, &files[i])) return false;
+  if (!order_finish(engine, &order)) return false;
+  for (size_t i = 0; i < order.n_created; i++) notices_of_summary(engine, order.created[i]);
   for (int i = 0; i < n_files; i++)
     if (!check_refreshes(engine, catalog, &files[i])) return false;
   return declare_arm(engine, catalog);

@@ -4,17 +4,24 @@
 #include "tool/engine/upgrade.h"
 #include "tool/verb.h"
 
+static bool is_named(const struct settings *settings, const struct summary *summary) {
+  for (int i = 0; i < settings->n_operands; i++)
+    if (sqlite3_stricmp(settings->operands[i], summary->name) == 0) return true;
+  return settings->all;
+}
+
+/* Those that read others come later in the catalog, and go first. */
 static bool drop_named(struct engine *engine, struct catalog *catalog) {
   const struct settings *settings = engine->settings;
-  for (int i = 0; i < settings->n_operands && engine_ok(engine); i++) {
-    struct summary *summary = catalog_find(catalog, settings->operands[i]);
-    if (!summary)
+  for (int i = 0; i < settings->n_operands; i++)
+    if (!catalog_find(catalog, settings->operands[i]))
       return engine_fail(engine, CODE_FAILED, "there is no summary %s (almanac status %s lists them)",
                          settings->operands[i], settings->database);
-    declare_drop(engine, catalog, summary);
+  for (size_t i = catalog->n; i > 0 && engine_ok(engine); i--) {
+    struct summary *summary = catalog->summaries[i - 1];
+    if (!is_named(settings, summary)) continue;
+    if (declare_check_unread(engine, catalog, summary)) declare_drop(engine, catalog, summary);
   }
-  while (settings->all && catalog->n > 0 && engine_ok(engine))
-    declare_drop(engine, catalog, catalog->summaries[0]);
   return engine_ok(engine);
 }
 

@@ -18,7 +18,7 @@ static bool names_source(const struct summary *s, const struct token_list *list,
       (i > 0 && token_is(token - 1, ".")))
     return false;
   char *name = token_value(token);
-  bool same = name && sqlite3_stricmp(name, s->source->name) == 0;
+  bool same = name && sqlite3_stricmp(name, s->parent ? s->parent->name : s->source->name) == 0;
   sqlite3_free(name);
   return same;
 }

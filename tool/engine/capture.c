@@ -132,6 +132,7 @@ static char *of_list(struct engine *engine, const struct catalog *catalog, const
     bool used = any->kind == KIND_KEY; /* key expressions may use any column */
     for (size_t i = 0; i < catalog->n && !used; i++) {
       const struct summary *s = catalog->summaries[i];
+      if (s->parent) continue; /* it uses what its parent does */
       for (size_t k = 0; s->track == any->track && !s->broken && k < s->n_source_columns; k++)
         used |= strcmp(s->source_columns[k], name) == 0;
     }

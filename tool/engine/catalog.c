@@ -48,11 +48,11 @@ static enum summary_kind kind_of(const char *name) {
   return strcmp(name, "whole") == 0 ? KIND_WHOLE : strcmp(name, "time") == 0 ? KIND_TIME : KIND_KEY;
 }
 
-static void read_definition(struct engine *engine, struct summary *s, const char *name,
-                            const char *definition, const char *shape) {
+static void read_definition(struct engine *engine, const struct catalog *known, struct summary *s,
+                            const char *name, const char *definition, const char *shape) {
   struct definitions definitions = {0};
   if (definitions_read(engine, name, definition, &definitions) && definitions.n == 1)
-    summary_derive(engine, &definitions, &definitions.statements[0], shape, s);
+    summary_derive(engine, known, &definitions, &definitions.statements[0], shape, s);
   definitions_free(&definitions);
 }
 
@@ -65,12 +65,13 @@ static void outdate(struct engine *engine, struct summary *s, const char *reason
 }
 
 /* What the definition says on today's schema, under what the catalog knows. */
-static void derive(struct engine *engine, struct summary *s, const struct facts *facts) {
+static void derive(struct engine *engine, const struct catalog *before, struct summary *s,
+                   const struct facts *facts) {
   struct summary known = *s;
   enum summary_kind declared = kind_of(facts->kind);
   char *followed = follow_renames(engine, s, facts->source);
   if (followed) known.definition = followed;
-  read_definition(engine, s, known.name, known.definition, facts->shape);
+  read_definition(engine, before, s, known.name, known.definition, facts->shape);
   if (engine->of_moment) return; /* not the summary's fault, and no reason to take it for broken */
   s->name = known.name;
   if (!engine_ok(engine)) {
@@ -124,8 +125,10 @@ bool catalog_load(struct engine *engine, struct catalog *catalog) {
   }
   engine_finalize(engine, rows);
   /* Only now: deriving makes temporary objects, which SQLite refuses while a statement reads. */
-  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++)
-    derive(engine, catalog->summaries[i], &facts[i]);
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
+    const struct catalog before = {.summaries = catalog->summaries, .n = i}; /* one reads earlier ones only */
+    derive(engine, &before, catalog->summaries[i], &facts[i]);
+  }
   return engine_ok(engine);
 }
 
@@ -155,7 +158,9 @@ void catalog_remove(struct catalog *catalog, const struct summary *summary) {
 }
 
 const char *catalog_exact(const struct summary *s) {
-  return s->live ? "live" : "as of the last refresh";
+  bool live = s->live;
+  for (size_t i = 0; i < s->n_parents; i++) live &= strcmp(catalog_exact(s->parents[i]), "live") == 0;
+  return live ? "live" : "as of the last refresh";
 }
 
 bool catalog_insert(struct engine *engine, struct summary *summary) {

@@ -45,9 +45,14 @@ bool compute_open(struct engine *engine, const struct summary *s, int64_t token,
   c->token = token;
   c->slice = 16;
   if (s->kind != KIND_WHOLE) compute_plan(engine, s, &c->searches);
+  /* What is dirty of the parent would be computed for each slice. */
+  if (s->parent &&
+      engine_int(engine, sql_text(engine, "is_dirty", summary_variables(engine, s->parent))) != 0)
+    c->searches = false;
   c->variables = temporary(engine, s, token);
   bool time = s->kind == KIND_TIME;
-  const char *part = time          ? (c->searches ? "{part_time_search}" : "{part_time_scan}")
+  const char *part = s->parent     ? "{part_chain}"
+                     : time        ? (c->searches ? "{part_time_search}" : "{part_time_scan}")
                      : c->searches ? "{part_key_search}"
                                    : "{part_key_scan}";
   c->variables = sql_template(engine, c->variables, "part_body", part);

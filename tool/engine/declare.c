@@ -1,6 +1,7 @@
 #include "tool/engine/declare.h"
 #include "tool/engine/bounds.h"
 #include "tool/engine/capture.h"
+#include "tool/engine/chain.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
 #include "tool/engine/live_view.h"
@@ -84,6 +85,8 @@ static bool prove(struct engine *engine, struct summary *s, bool asked) {
   int partitions = 0;
   char *disproof = 0;
   if (s->additive) partitions = PROOF_PARTITIONS;
+  /* The parent's views are not there yet: the first refresh tries, once the parent is proven. */
+  if (s->parent && !s->never_additive && !(s->additive && s->parent->proven)) return engine_ok(engine);
   if (s->never_additive)
     disproof =
         "a window without PARTITION BY runs over all rows, so that it is not the sum of its partitions";
@@ -111,7 +114,7 @@ bool declare_create(struct engine *engine, struct catalog *catalog, const struct
                     const struct statement *statement, struct summary **created) {
   if (!check_free(engine, statement->name)) return false;
   struct summary *s = engine_alloc(engine, sizeof *s);
-  if (!s || !summary_derive(engine, definitions, statement, 0, s)) return false;
+  if (!s || !summary_derive(engine, catalog, definitions, statement, 0, s)) return false;
   char *known =
       s->kind == KIND_TIME
           ? engine_string(
@@ -122,7 +125,7 @@ bool declare_create(struct engine *engine, struct catalog *catalog, const struct
                     s->source->name, s->time))
           : 0;
   if (known && strcmp(known, time_shape_text(engine, &s->shape)) != 0 &&
-      !summary_derive(engine, definitions, statement, known, s))
+      !summary_derive(engine, catalog, definitions, statement, known, s))
     return false;
   if (!catalog_insert(engine, s) || !create_tables(engine, s) || !bounds_create(engine, s)) return false;
   /* Of an empty table nobody knows how its times will be spelled: until a refresh sees some, its name is its
@@ -146,6 +149,48 @@ bool declare_drop(struct engine *engine, struct catalog *catalog, struct summary
   v = sql_literal(engine, v, "bounds", summary_object(engine, s, "bounds"));
   catalog_remove(catalog, s);
   return live_view_drop(engine, s) && sql_run(engine, "drop_summary", v);
+}
+
+bool declare_check_unread(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
+  for (size_t i = 0; i < catalog->n; i++)
+    if (chain_reads(catalog->summaries[i], s))
+      return engine_fail(
+          engine, CODE_FAILED,
+          "%s can't be dropped, for the summary %s reads it: drop that one too (almanac drop %s %s %s)",
+          s->name, catalog->summaries[i]->name, engine->settings->database, s->name,
+          catalog->summaries[i]->name);
+  return engine_ok(engine);
+}
+
+struct summary **declare_drop_readers(struct engine *engine, struct catalog *catalog,
+                                      struct summary *const *summaries, size_t n, size_t *n_dropped) {
+  struct summary **dropped = engine_alloc(engine, (catalog->n + 1) * sizeof *dropped);
+  *n_dropped = 0;
+  for (size_t i = 0; dropped && i < catalog->n; i++) {
+    bool goes = false;
+    for (size_t k = 0; k < n; k++)
+      goes |= catalog->summaries[i] == summaries[k] || chain_reads(catalog->summaries[i], summaries[k]);
+    if (goes) dropped[(*n_dropped)++] = catalog->summaries[i];
+  }
+  for (size_t i = *n_dropped; i > 0 && engine_ok(engine); i--) declare_drop(engine, catalog, dropped[i - 1]);
+  return dropped;
+}
+
+bool declare_again(struct engine *engine, struct catalog *catalog, struct summary *const *summaries,
+                   size_t n) {
+  size_t n_dropped;
+  struct summary **dropped = declare_drop_readers(engine, catalog, summaries, n, &n_dropped);
+  /* Their tracks go with what these were made of. */
+  if (!engine_ok(engine) || !declare_arm(engine, catalog)) return false;
+  for (size_t i = 0; i < n_dropped && engine_ok(engine); i++) {
+    struct definitions definitions = {0};
+    struct summary *created;
+    if (definitions_read(engine, dropped[i]->name, dropped[i]->definition, &definitions) &&
+        definitions.n == 1)
+      declare_create(engine, catalog, &definitions, &definitions.statements[0], &created);
+    definitions_free(&definitions);
+  }
+  return declare_arm(engine, catalog);
 }
 
 bool declare_arm(struct engine *engine, struct catalog *catalog) {

@@ -7,8 +7,21 @@
 bool declare_create(struct engine *engine, struct catalog *catalog, const struct definitions *definitions,
                     const struct statement *statement, struct summary **created);
 
-/* Removes a summary with all that belongs to it. */
+/* Removes a summary with all that belongs to it. Nothing may read it any more. */
 bool declare_drop(struct engine *engine, struct catalog *catalog, struct summary *summary);
+
+/* Fails where another summary reads this one. */
+bool declare_check_unread(struct engine *engine, const struct catalog *catalog,
+                          const struct summary *summary);
+
+/* Removes those summaries and all that read them, readers first; *dropped gets them in the order in which they can be
+   declared again. */
+struct summary **declare_drop_readers(struct engine *engine, struct catalog *catalog,
+                                      struct summary *const *summaries, size_t n, size_t *n_dropped);
+
+/* Declares them, and those that read them, anew from their definitions: what they are partitioned by has changed. */
+bool declare_again(struct engine *engine, struct catalog *catalog, struct summary *const *summaries,
+                   size_t n);
 
 /* Makes every trigger and view anew, as the catalog says: after a change of the catalog, and on resume. */
 bool declare_arm(struct engine *engine, struct catalog *catalog);

@@ -25,8 +25,8 @@ static const char *view_section(const struct summary *s) {
 /* What almanac_live() makes in a connection with the extension. */
 static bool keep_live_sql(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
   /* In one piece: views in the file must not call the extension. */
-  v = sql_template(engine, v, "changed_arm", "{scope body={changed_time}}");
-  v = sql_template(engine, v, "other_arm", "{scope body={other_time}}");
+  v = sql_template(engine, v, "changed_arm", "{scope body={changed_part}}");
+  v = sql_template(engine, v, "other_arm", "{scope body={other_part}}");
   char *sql = sql_text(engine, view_section(s), sql_literal(engine, v, "temp", "TEMP "));
   return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET live_sql=%Q WHERE id=%lld",
                                            sql, (long long)s->id));

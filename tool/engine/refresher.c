@@ -20,7 +20,7 @@ bool refresher_settle(struct engine *engine, struct catalog *catalog) {
     return false;
   if (!repair_definitions(engine, catalog)) return false;
   for (size_t i = 0; i < catalog->n; i++) bounds_cover(engine, catalog->summaries[i]);
-  if (repair_capture(engine, catalog) && repair_shapes(engine, catalog)) claim_settle(engine, catalog);
+  if (repair_shapes(engine, catalog) && repair_capture(engine, catalog)) claim_settle(engine, catalog);
   return engine_commit(engine);
 }
 
@@ -38,15 +38,15 @@ static int64_t read_state(struct engine *engine, const struct summary *s) {
 static bool disprove(struct engine *engine, struct catalog *catalog, struct summary *s) {
   if (!engine_begin(engine)) return false;
   if (!catalog_is_current(engine, catalog)) return engine_commit(engine); /* the next run sees to it */
-  return declare_drop(engine, catalog, s) && repair_declare_again(engine, catalog, s->name, s->definition) &&
-         declare_arm(engine, catalog) && engine_commit(engine);
+  return declare_again(engine, catalog, &s, 1) && engine_commit(engine);
 }
 
 /* Until a definition is proven, any change makes all of it dirty, and it is computed in one piece. */
 static bool prove(struct engine *engine, struct catalog *catalog, struct summary *s, bool *disproved) {
   int partitions = 0;
   char *disproof = 0;
-  if (!compute_prove(engine, s, &partitions, &disproof)) return false;
+  /* The sum of what isn't the sum of its partitions would prove nothing. */
+  if (!(s->parent && !s->parent->proven) && !compute_prove(engine, s, &partitions, &disproof)) return false;
   *disproved = disproof != 0;
   if (disproof) return disprove(engine, catalog, s);
   if (partitions < PROOF_PARTITIONS && !is_dirty(engine, s)) return engine_ok(engine);

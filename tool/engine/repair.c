@@ -16,16 +16,19 @@ static bool keep_renamed(struct engine *engine, const struct summary *s) {
 /* A definition that gives other columns or has other partitions than when it was declared. One that can't be declared as
    it stands stays broken, and says why. */
 static bool declare_outdated(struct engine *engine, struct catalog *catalog, struct summary *s) {
-  if (!engine_exec(engine, "SAVEPOINT almanac_outdated")) return false;
-  if (declare_drop(engine, catalog, s)) repair_declare_again(engine, catalog, s->name, s->definition);
-  bool declared = engine_ok(engine);
+  size_t n = catalog->n;
+  struct summary **known = engine_alloc(engine, (2 * n + 1) * sizeof *known); /* it may grow */
+  if (!known || !engine_exec(engine, "SAVEPOINT almanac_outdated")) return false;
+  memcpy(known, catalog->summaries, n * sizeof *known);
+  bool declared = declare_again(engine, catalog, &s, 1);
   char *error = declared || engine->of_moment ? 0 : engine_recover(engine, 0);
   if (!declared && engine_ok(engine)) {
     engine_exec(engine, "ROLLBACK TO almanac_outdated");
     s->broken =
         engine_printf(engine, "%s; edit the definition and almanac apply it", error ? error : s->broken);
     s->outdated = false;
-    catalog_append(engine, catalog, s);
+    catalog->summaries = known;
+    catalog->n = n;
   }
   sqlite3_free(error);
   return engine_exec(engine, "RELEASE almanac_outdated");
@@ -96,17 +99,7 @@ static bool has_other_shape(struct engine *engine, const struct summary *s) {
   return engine_int(engine, sql_text(engine, "irregular_rows_scan", v)) == 0;
 }
 
-bool repair_declare_again(struct engine *engine, struct catalog *catalog, const char *name,
-                          const char *definition) {
-  struct definitions definitions = {0};
-  struct summary *created;
-  bool good = definitions_read(engine, name, definition, &definitions) && definitions.n == 1 &&
-              declare_create(engine, catalog, &definitions, &definitions.statements[0], &created);
-  definitions_free(&definitions);
-  return good;
-}
-
-/* All summaries of the track: dropped first, so that the track goes with its old shape. */
+/* All summaries of the track, which goes with its old shape. */
 static bool rebuild_track(struct engine *engine, struct catalog *catalog, int64_t track) {
   struct summary **doomed = engine_alloc(engine, (catalog->n + 1) * sizeof *doomed);
   size_t n = 0;
@@ -114,11 +107,7 @@ static bool rebuild_track(struct engine *engine, struct catalog *catalog, int64_
     if (catalog->summaries[i]->kind == KIND_TIME && catalog->summaries[i]->track == track &&
         !catalog->summaries[i]->shape.is_guess)
       doomed[n++] = catalog->summaries[i];
-  for (size_t i = 0; i < n && engine_ok(engine); i++) declare_drop(engine, catalog, doomed[i]);
-  declare_arm(engine, catalog);
-  for (size_t i = 0; i < n && engine_ok(engine); i++)
-    repair_declare_again(engine, catalog, doomed[i]->name, doomed[i]->definition);
-  return declare_arm(engine, catalog);
+  return declare_again(engine, catalog, doomed, n);
 }
 
 static bool list_again(struct engine *engine, struct catalog *catalog, int64_t track) {

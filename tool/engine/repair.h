@@ -19,8 +19,4 @@ bool repair_capture(struct engine *engine, struct catalog *catalog);
    is well now. */
 bool repair_shapes(struct engine *engine, struct catalog *catalog);
 
-/* Declares a summary that was dropped by its definition again. */
-bool repair_declare_again(struct engine *engine, struct catalog *catalog, const char *name,
-                          const char *definition);
-
 #endif

@@ -104,6 +104,8 @@ static bool parse_grain(struct engine *engine, const struct token_list *list, si
     texts[i].text = shadow_value(engine, &list->tokens[modifiers[i]]);
     texts[i].length = strlen(texts[i].text);
     call->signature = engine_printf(engine, "%s,%s", call->signature, texts[i].text);
+    if (!strchr(texts[i].text, '=') && !time_unit_parse(texts[i].text, texts[i].length))
+      call->zone = (char *)texts[i].text;
   }
   call->grain = engine_alloc(engine, sizeof *call->grain);
   if (!engine_ok(engine)) return false;

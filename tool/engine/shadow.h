@@ -17,6 +17,7 @@ struct bucket_call {
   char *column;    /* its name where it is a plain column, else NULL */
   char *qualifier; /* as written before the column and its dot, else NULL */
   char *signature; /* width and modifiers, equal for equal grains */
+  char *zone;      /* the modifier that is its zone, else NULL */
   struct time_grain *grain;
 };
 

@@ -1,5 +1,6 @@
 #include "tool/engine/summary.h"
 #include "tool/engine/additive.h"
+#include "tool/engine/chain.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@ const char *summary_kind_name(enum summary_kind kind) {
 struct deriving {
   const struct definitions *definitions;
   const struct statement *statement;
+  const struct catalog *catalog;
+  struct stand_ins stand_ins;
   const char *known_shape;
   struct summary *summary;
   struct shadow shadow;
@@ -70,15 +73,18 @@ static char **add_name(struct engine *engine, char **names, size_t *n, char *nam
   return names;
 }
 
-/* Tables and views that the SELECT itself names, not those behind a view. */
-static char **direct_objects(struct engine *engine, const struct shadow_reads *reads, size_t *n) {
+/* Tables, views and summaries that the SELECT itself names, not those behind a view. */
+static char **direct_objects(struct engine *engine, const struct deriving *d, size_t *n) {
   char **names = 0;
   *n = 0;
-  for (size_t i = 0; i < reads->n && engine_ok(engine); i++) {
+  for (size_t i = 0; i < d->reads.n && engine_ok(engine); i++) {
     char *spelled = 0;
-    const struct shadow_read *read = &reads->reads[i];
+    const struct shadow_read *read = &d->reads.reads[i];
+    const struct summary *summary = chain_read(d->catalog, read->table, read->inner);
     bool through_view = *read->inner && source_object(engine, read->inner, &spelled) == OBJECT_VIEW;
-    if (through_view)
+    if (summary)
+      names = add_name(engine, names, n, summary->name);
+    else if (through_view)
       names = add_name(engine, names, n, spelled);
     else if (source_object(engine, read->table, &spelled) != OBJECT_NONE)
       names = add_name(engine, names, n, spelled);
@@ -90,6 +96,7 @@ static bool whole(struct engine *engine, struct summary *summary, const char *re
   summary->kind = KIND_WHOLE;
   summary->whole_reason = (char *)reason;
   summary->source = 0;
+  summary->parent = 0;
   summary->n_partition = 0;
   return engine_ok(engine);
 }
@@ -128,14 +135,37 @@ static char *single_name(struct engine *engine, const char *text) {
   return name;
 }
 
-/* A summary of a summary. */
-static bool refuse_chain(struct engine *engine, char *const *objects, size_t n) {
-  for (size_t i = 0; i < n && source_object(engine, "almanac_summary", 0) == OBJECT_TABLE; i++)
-    if (engine_int(engine,
-                   engine_printf(engine, "SELECT count(*) FROM almanac_summary WHERE name=%Q COLLATE NOCASE",
-                                 objects[i])))
-      return engine_fail(engine, CODE_FAILED, "%s is a summary itself; summarize the table that it reads",
-                         objects[i]);
+/* Does the table, view or summary have the column? */
+static bool has_column(struct engine *engine, const struct deriving *d, const char *object,
+                       const char *column) {
+  const struct summary *summary = catalog_find(d->catalog, object);
+  for (size_t i = 0; summary && i < summary->n_columns; i++)
+    if (sqlite3_stricmp(summary->columns[i].name, column) == 0) return true;
+  return !summary &&
+         engine_int(
+             engine,
+             engine_printf(engine,
+                           "SELECT count(*) FROM pragma_table_xinfo(%Q, 'main') WHERE lower(name)=lower(%Q)",
+                           object, column)) > 0;
+}
+
+/* The source is a summary: its partitions are those of the table at its root. */
+static bool find_parent(struct engine *engine, struct deriving *d, struct summary *parent,
+                        struct source **found) {
+  if (parent->broken) return engine_ok(engine); /* read_parents says so */
+  if (parent->kind != KIND_TIME || !parent->partition_shown)
+    return whole_unless_asked(
+        engine, d,
+        engine_printf(engine, "its source %s is a summary without a bucket in its result", parent->name));
+  /* Of an empty table the buckets in a zone have no plain form yet; it waits for rows, and so does this one. */
+  bool waits = parent->shape.is_guess && parent->zone;
+  if (!parent->live && !waits)
+    return engine_fail(
+        engine, CODE_FAILED,
+        "%s calls functions of the extension, so that it shows the rows of its last refresh; summarize %s",
+        parent->name, parent->source->name);
+  d->summary->parent = parent;
+  *found = parent->source;
   return engine_ok(engine);
 }
 
@@ -143,7 +173,7 @@ static bool refuse_chain(struct engine *engine, char *const *objects, size_t n) 
 static bool find_source(struct engine *engine, struct deriving *d, const char *column,
                         struct source **found) {
   size_t n, n_having = 0;
-  char **objects = direct_objects(engine, &d->reads, &n);
+  char **objects = direct_objects(engine, d, &n);
   const char *name = 0;
   *found = 0;
   if (d->source) {
@@ -155,10 +185,7 @@ static bool find_source(struct engine *engine, struct deriving *d, const char *c
     n_having = 1;
   }
   for (size_t i = 0; i < n && !d->source; i++) {
-    char *sql =
-        engine_printf(engine, "SELECT count(*) FROM pragma_table_xinfo(%Q, 'main') WHERE %s", objects[i],
-                      column ? engine_printf(engine, "lower(name)=lower(%Q)", column) : "1");
-    if (engine_int(engine, sql) == 0) continue;
+    if (column && !has_column(engine, d, objects[i], column)) continue;
     name = objects[i];
     n_having++;
   }
@@ -166,6 +193,8 @@ static bool find_source(struct engine *engine, struct deriving *d, const char *c
     return whole_unless_asked(engine, d,
                               "several tables could be the source; say which with WITH (source = ...)");
   if (n_having == 0) return whole_unless_asked(engine, d, "no table of the SELECT has that column");
+  struct summary *parent = catalog_find(d->catalog, name);
+  if (parent) return find_parent(engine, d, parent, found);
   char *spelled = 0;
   enum object_type type = source_object(engine, name, &spelled);
   if (type == OBJECT_VIEW)
@@ -195,7 +224,13 @@ static bool find_source(struct engine *engine, struct deriving *d, const char *c
    that the tables share, so that the part has all of them. */
 static bool find_source_columns(struct engine *engine, struct deriving *d) {
   struct summary *s = d->summary;
-  for (size_t c = 0; c < s->source->n_columns; c++) {
+  for (size_t c = 0; s->parent && c < s->parent->n_columns; c++) {
+    s->source_columns =
+        engine_grow(engine, s->source_columns, &s->n_source_columns, sizeof *s->source_columns);
+    if (!s->source_columns) return false;
+    s->source_columns[s->n_source_columns++] = s->parent->columns[c].name;
+  }
+  for (size_t c = 0; !s->parent && c < s->source->n_columns; c++) {
     bool used =
         d->shadow.joins_by_name || (s->time && sqlite3_stricmp(s->time, s->source->columns[c].name) == 0);
     for (size_t i = 0; i < d->reads.n && !used; i++)
@@ -219,25 +254,50 @@ static void free_grain(void *grain) {
   time_grain_free(grain);
 }
 
+/* The time of a chain is its parent's, which buckets start with the parent's buckets. */
+static bool derive_parent_time(struct engine *engine, struct deriving *d, const struct bucket_call *call) {
+  struct summary *s = d->summary;
+  for (size_t i = 0; i < s->parent->n_columns; i++)
+    if (s->parent->columns[i].partition == 0 &&
+        sqlite3_stricmp(s->parent->columns[i].name, call->column) == 0)
+      s->bucket = s->parent->columns[i].name;
+  if (!s->bucket)
+    return whole_unless_asked(
+        engine, d, engine_printf(engine, "%s is not the bucket of %s", call->column, s->parent->name));
+  s->time = s->parent->time;
+  s->shape = s->parent->shape;
+  return engine_ok(engine);
+}
+
+static bool derive_table_time(struct engine *engine, struct deriving *d, const struct bucket_call *call) {
+  struct summary *s = d->summary;
+  const struct source_column *column = source_find(s->source, call->column);
+  if (!column) return engine_fail(engine, CODE_FAILED, "%s has no column %s", s->source->name, call->column);
+  s->time = column->name;
+  if (d->known_shape)
+    s->shape = time_shape_from_text(d->known_shape);
+  else
+    time_shape_detect(engine, s->source, column->name, &s->shape);
+  return engine_ok(engine);
+}
+
 static bool derive_time(struct engine *engine, struct deriving *d, const struct bucket_call *call) {
   struct summary *s = d->summary;
   if (!find_source(engine, d, call->column, &s->source)) return false;
   if (!s->source) return true;
-  const struct source_column *column = source_find(s->source, call->column);
-  if (!column) return engine_fail(engine, CODE_FAILED, "%s has no column %s", s->source->name, call->column);
-  if (d->known_shape)
-    s->shape = time_shape_from_text(d->known_shape);
-  else if (!time_shape_detect(engine, s->source, column->name, &s->shape))
-    return false;
+  if (!(s->parent ? derive_parent_time : derive_table_time)(engine, d, call)) return false;
+  if (!s->time) return true;
   if (!grain_from(engine, call->grain, &s->shape, &s->grain)) {
     char *reason = engine_recover(engine, 0);
     char *kept = engine_printf(engine, "%s", reason ? reason : "out of memory");
     sqlite3_free(reason);
     return whole_unless_asked(engine, d, kept);
   }
+  if (s->parent && !chain_check_nesting(engine, s->parent, call, &s->grain)) return false;
   s->kind = KIND_TIME;
-  s->time = column->name;
   s->n_partition = 1;
+  s->zone = call->zone;
+  s->bucket_signature = call->signature;
   d->partition_call = call;
   if (s->grain.kind == GRAIN_BOUNDS) {
     s->zone_grain = call->grain;
@@ -256,6 +316,12 @@ static bool derive_keys(struct engine *engine, struct deriving *d) {
                        d->partition->value, KEYS_MAX);
   if (!find_source(engine, d, n == 1 ? single_name(engine, parts[0]) : 0, &s->source)) return false;
   if (!s->source) return true;
+  if (s->parent)
+    return engine_fail(
+        engine, CODE_FAILED,
+        "WITH (partition = %s): the source %s is a summary, of which only time_bucket(width, %s) makes "
+        "partitions; leave it out, or summarize %s",
+        d->partition->value, s->parent->name, "its bucket", s->source->name);
   char **names = engine_alloc(engine, (s->source->n_columns + 1) * sizeof *names);
   for (size_t c = 0; names && c < s->source->n_columns; c++) names[c] = s->source->columns[c].name;
   for (size_t i = 0; i < n && engine_ok(engine); i++) {
@@ -376,14 +442,8 @@ static bool is_compound(struct engine *engine, const char *select) {
 /* How many of the tables and views that the SELECT names have a column of that name. */
 static size_t count_having(struct engine *engine, const struct deriving *d, const char *name) {
   size_t n, n_having = 0;
-  char **objects = direct_objects(engine, &d->reads, &n);
-  for (size_t i = 0; i < n; i++)
-    n_having +=
-        engine_int(
-            engine,
-            engine_printf(engine,
-                          "SELECT count(*) FROM pragma_table_xinfo(%Q, 'main') WHERE lower(name)=lower(%Q)",
-                          objects[i], name)) > 0;
+  char **objects = direct_objects(engine, d, &n);
+  for (size_t i = 0; i < n; i++) n_having += has_column(engine, d, objects[i], name);
   return n_having;
 }
 
@@ -480,6 +540,67 @@ static void read_origins(struct engine *engine, struct deriving *d, sqlite3_stmt
   s->additive = additive_by_form(s, &d->shadow.tokens);
 }
 
+/* Is it the table that stands for the part of a chain while that is checked? */
+static bool is_part(const struct summary *s, const char *table) {
+  size_t n = s->parent ? strlen(s->parent->name) : 0;
+  return s->parent && sqlite3_strnicmp(table, s->parent->name, (int)n) == 0 &&
+         sqlite3_stricmp(table + n, "_stored") == 0;
+}
+
+/* Which summaries are read. */
+static bool read_parents(struct engine *engine, struct deriving *d) {
+  struct summary *s = d->summary;
+  for (size_t i = 0; i < d->reads.n && engine_ok(engine); i++) {
+    struct summary *parent = chain_read(d->catalog, d->reads.reads[i].table, d->reads.reads[i].inner);
+    bool known = !parent;
+    for (size_t k = 0; k < s->n_parents; k++) known |= s->parents[k] == parent;
+    if (known) continue;
+    s->parents = engine_grow(engine, s->parents, &s->n_parents, sizeof *s->parents);
+    if (s->parents) s->parents[s->n_parents++] = parent;
+    if (parent->broken)
+      engine_fail(engine, CODE_FAILED, "it reads %s, which fails: %s", parent->name, parent->broken);
+  }
+  return engine_ok(engine);
+}
+
+/* A summary that reads its source through another one as well depends on more of it than its own partition. */
+static bool check_parents(struct engine *engine, struct deriving *d) {
+  struct summary *s = d->summary;
+  for (size_t i = 0; i < s->n_parents && s->kind != KIND_WHOLE; i++) {
+    bool through = s->parents[i] != s->parent ? chain_depends(s->parents[i], s->source->name) : false;
+    for (size_t k = 0; s->parents[i] == s->parent && k < s->parent->n_tables; k++)
+      through |= sqlite3_stricmp(s->parent->tables[k], s->source->name) == 0;
+    if (through && !whole_unless_asked(engine, d,
+                                       engine_printf(engine, "it reads all of %s through %s", s->source->name,
+                                                     s->parents[i]->name)))
+      return false;
+  }
+  return engine_ok(engine);
+}
+
+/* A summary that is read changes with the tables that it reads; one that shows the rows of its last refresh changes with
+   those. */
+static bool add_parent_tables(struct engine *engine, struct summary *s, char *const *fixed, size_t n_fixed) {
+  for (size_t i = 0; i < s->n_parents; i++) {
+    const struct summary *parent = s->parents[i];
+    if (!parent->live) {
+      s->tables = add_name(engine, s->tables, &s->n_tables, engine_printf(engine, "%s_stored", parent->name));
+      continue;
+    }
+    if (parent->source && parent != s->parent && !is_named(fixed, n_fixed, parent->name))
+      s->tables = add_name(engine, s->tables, &s->n_tables, parent->source->name);
+    for (size_t k = 0; k < parent->n_tables && !is_named(fixed, n_fixed, parent->name); k++)
+      s->tables = add_name(engine, s->tables, &s->n_tables, parent->tables[k]);
+  }
+  return engine_ok(engine);
+}
+
+/* Is it read by a summary that is read, or for one? Those have their own tables, which are added for them. */
+static bool is_of_summary(const struct deriving *d, const struct shadow_read *read) {
+  return sqlite3_strnicmp(read->inner, "almanac_", 8) == 0 ||
+         chain_read(d->catalog, read->table, read->inner) || is_part(d->summary, read->table);
+}
+
 /* Another table that is read: a change there dirties everything. */
 static bool read_table(struct engine *engine, struct summary *s, const char *table, char *const *fixed,
                        size_t n_fixed) {
@@ -498,14 +619,17 @@ static bool read_table(struct engine *engine, struct summary *s, const char *tab
   return engine_ok(engine);
 }
 
+/* Every other table that is read: a change there dirties everything. */
 static bool read_tables(struct engine *engine, struct deriving *d, const struct shadow_reads *reads) {
   size_t n_fixed = 0;
   char **fixed = d->fixed ? shadow_split(engine, d->fixed->value, &n_fixed) : 0;
   for (size_t i = 0; i < reads->n && engine_ok(engine); i++)
-    read_table(engine, d->summary, reads->reads[i].table, fixed, n_fixed);
+    if (!is_of_summary(d, &reads->reads[i]))
+      read_table(engine, d->summary, reads->reads[i].table, fixed, n_fixed);
   for (size_t i = 0; i < reads->n_opened && engine_ok(engine); i++)
-    read_table(engine, d->summary, reads->opened[i], fixed, n_fixed);
-  return engine_ok(engine);
+    if (!chain_is_stored(d->catalog, reads->opened[i]))
+      read_table(engine, d->summary, reads->opened[i], fixed, n_fixed);
+  return add_parent_tables(engine, d->summary, fixed, n_fixed);
 }
 
 /* Nothing may read the source but the part: a view over it or a qualified name would get the whole table. Of
@@ -514,11 +638,13 @@ static bool check_scope(struct engine *engine, const struct summary *s, const st
                         const char *part) {
   for (size_t i = 0; i < reads->n; i++) {
     const struct shadow_read *read = &reads->reads[i];
-    if (sqlite3_stricmp(read->table, s->source->name) != 0 || strcmp(read->inner, part) == 0) continue;
+    if (sqlite3_stricmp(read->table, s->source->name) != 0 && !is_part(s, read->table)) continue;
+    if (strcmp(read->inner, part) == 0) continue;
     if (!*read->column && (!*read->inner || source_object(engine, read->inner, 0) != OBJECT_VIEW)) continue;
     return engine_fail(engine, CODE_FAILED,
                        "%s is also read through %s, which always sees the whole table; read the table itself",
-                       s->source->name, *read->inner ? read->inner : "another name");
+                       s->parent ? s->parent->name : s->source->name,
+                       *read->inner ? read->inner : "another name");
   }
   return engine_ok(engine);
 }
@@ -576,16 +702,13 @@ static bool check_whole(struct engine *engine, struct deriving *d) {
 
 static bool derive(struct engine *engine, struct deriving *d, int *offset) {
   struct summary *s = d->summary;
-  *offset = 0;
-  if (!read_options(engine, d) || !shadow_read(engine, s->select, &d->shadow)) return false;
   int place;
   sqlite3_stmt *statement = shadow_prepare(engine, s->select, &d->reads, &place);
   if (place > 0) *offset = place;
   bool named = statement && read_names(engine, d, statement);
   sqlite3_finalize(statement);
-  size_t n;
-  char **objects = direct_objects(engine, &d->reads, &n);
-  if (!named || !refuse_chain(engine, objects, n) || !derive_partition(engine, d)) return false;
+  if (!named || !read_parents(engine, d) || !derive_partition(engine, d) || !check_parents(engine, d))
+    return false;
   if (s->kind != KIND_WHOLE && !find_source_columns(engine, d)) return false;
   if (!rewrite(engine, d)) return false;
   if (s->kind == KIND_WHOLE) return check_whole(engine, d);
@@ -594,16 +717,24 @@ static bool derive(struct engine *engine, struct deriving *d, int *offset) {
   return engine_ok(engine);
 }
 
-bool summary_derive(struct engine *engine, const struct definitions *definitions,
-                    const struct statement *statement, const char *known_shape, struct summary *summary) {
+bool summary_derive(struct engine *engine, const struct catalog *catalog,
+                    const struct definitions *definitions, const struct statement *statement,
+                    const char *known_shape, struct summary *summary) {
   memset(summary, 0, sizeof *summary);
-  struct deriving d = {
-      .definitions = definitions, .statement = statement, .known_shape = known_shape, .summary = summary};
+  struct deriving d = {.definitions = definitions,
+                       .statement = statement,
+                       .catalog = catalog,
+                       .known_shape = known_shape,
+                       .summary = summary};
   summary->name = engine_printf(engine, "%s", statement->name);
   summary->definition = engine_printf(engine, "%s", statement->text);
   summary->select = engine_printf(engine, "%s", statement->select);
   int offset = 0;
-  if (engine_ok(engine) && !derive(engine, &d, &offset)) fail_at(engine, &d, (size_t)offset);
+  bool good = engine_ok(engine) && read_options(engine, &d) &&
+              shadow_read(engine, summary->select, &d.shadow) &&
+              chain_stand_in(engine, catalog, &d.shadow.tokens, &d.stand_ins) && derive(engine, &d, &offset);
+  chain_stand_down(engine, &d.stand_ins);
+  if (!good) fail_at(engine, &d, (size_t)offset);
   shadow_free(&d.shadow, d.kept_grain);
   return engine_ok(engine);
 }

@@ -13,6 +13,8 @@ enum summary_kind { KIND_TIME, KIND_KEY, KIND_WHOLE };
 
 enum { KEYS_MAX = 8 };
 
+struct catalog;
+
 struct result_column {
   char *name;
   const struct source_column *source; /* a plain column of the source, else NULL */
@@ -31,11 +33,18 @@ struct summary {
   bool live;          /* its view needs no extension; otherwise it shows the rows as of the last refresh */
   char *index;        /* WITH (index = ...), or NULL */
 
-  struct source *source; /* NULL for KIND_WHOLE */
-  char *time;            /* KIND_TIME: the column */
+  struct source *source; /* NULL for KIND_WHOLE; of a chain the table at its root */
+  char *time;            /* KIND_TIME: the column of the source */
+  struct summary
+      *parent;  /* KIND_TIME of a chain (chain.h): the summary whose rows its parts are made of, else NULL */
+  char *bucket; /* ... and the parent's result column that is its bucket */
+  struct summary **parents; /* every summary that it reads by itself */
+  size_t n_parents;
   struct time_shape shape;
   struct grain grain;
   struct time_grain *zone_grain; /* GRAIN_BOUNDS: the parsed grain, from which its bounds are made */
+  char *zone;                    /* GRAIN_BOUNDS: its zone */
+  char *bucket_signature;        /* KIND_TIME: width and modifiers as written */
   char *keys[KEYS_MAX];          /* KIND_KEY: expressions over {row} */
   char *key_columns[KEYS_MAX];   /* KIND_KEY: the column where a key is one, else NULL */
   size_t n_partition;            /* partition columns: 1 for time, the keys' number, 0 for whole */
@@ -48,7 +57,7 @@ struct summary {
   char *select_live; /* the SELECT in plain SQL over the tables themselves */
   struct result_column *columns;
   size_t n_columns;
-  char **source_columns; /* those of the source that are read, in its order */
+  char **source_columns; /* those of the source that are read, in its order; of a chain all of the parent's */
   size_t n_source_columns;
   char **tables; /* other tables: any change there dirties everything */
   size_t n_tables;
@@ -67,10 +76,11 @@ struct summary {
 /* The kind's name in the catalog and in messages. */
 const char *summary_kind_name(enum summary_kind kind);
 
-/* Derives the summary from its CREATE statement; `known_shape` is its track's shape, or NULL to look at the
-   rows. Fails with FILE:LINE:COLUMN and the remedy. */
-bool summary_derive(struct engine *engine, const struct definitions *definitions,
-                    const struct statement *statement, const char *known_shape, struct summary *summary);
+/* Derives the summary from its CREATE statement; `catalog` holds those that it may read, `known_shape` is its track's
+   shape, or NULL to look at the rows. Fails with FILE:LINE:COLUMN and the remedy. */
+bool summary_derive(struct engine *engine, const struct catalog *catalog,
+                    const struct definitions *definitions, const struct statement *statement,
+                    const char *known_shape, struct summary *summary);
 
 /* Makes a whole summary of one that is not the sum of its partitions. */
 bool summary_become_whole(struct engine *engine, struct summary *summary, const char *reason);

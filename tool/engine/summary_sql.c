@@ -159,6 +159,26 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
   return sql_template(engine, v, "claimed_matches", for_partition(engine, s, "%e IS d.%p", " AND "));
 }
 
+/* What the parts are made of: the source's rows, or the parent's. */
+static const struct sql_variable *part_variables(struct engine *engine, const struct sql_variable *v,
+                                                 const struct summary *s) {
+  const struct summary *parent = s->parent;
+  v = sql_literal(engine, v, "reads", quoted(engine, parent ? parent->name : s->source->name));
+  v = sql_template(engine, v, "changed_part",
+                   s->kind == KIND_KEY ? "{changed_key}"
+                   : parent            ? "{changed_chain}"
+                                       : "{changed_time}");
+  v = sql_template(engine, v, "other_part", parent ? "{other_chain}" : "{other_time}");
+  if (!parent)
+    return sql_template(engine, sql_template(engine, v, "from", "{source}"), "from_time", "{time}");
+  v = sql_literal(engine, v, "from", engine_printf(engine, "\"%w_stored\"", parent->name));
+  v = sql_literal(engine, v, "from_time", quoted(engine, s->bucket));
+  v = sql_literal(engine, v, "from_changed", summary_object(engine, parent, "changed"));
+  v = sql_literal(engine, v, "from_other", summary_object(engine, parent, "other"));
+  const struct sql_variable *theirs = sql_literal(engine, summary_variables(engine, parent), "row", "q");
+  return sql_literal(engine, v, "from_clean", sql_text(engine, "clean_time", theirs));
+}
+
 const struct sql_variable *summary_variables(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v = 0;
   v = sql_literal(engine, v, "id", engine_printf(engine, "%lld", (long long)s->id));
@@ -184,6 +204,7 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "select", s->kind == KIND_WHOLE ? s->select_live : s->select_part);
   if (s->kind == KIND_WHOLE) return v;
   v = sql_literal(engine, v, "source", quoted(engine, s->source->name));
+  v = part_variables(engine, v, s);
   v = sql_literal(engine, v, "source_columns", source_list(engine, s, "q."));
   v = sql_literal(engine, v, "part", summary_object(engine, s, "part"));
   v = sql_literal(

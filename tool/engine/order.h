@@ -1,0 +1,29 @@
+/*
+** Declaring summaries in whatever order a file has them: what reads a summary that comes later waits for it, and what
+** read one that is rebuilt is rebuilt after it.
+*/
+#ifndef ALMANAC_ORDER_H
+#define ALMANAC_ORDER_H
+#include "tool/engine/catalog.h"
+
+struct waiting;
+
+struct order {
+  struct catalog *catalog;
+  const struct definitions *files;
+  int n_files;
+  const struct statement *at; /* of the files, that runs now */
+  struct waiting *waiting;
+  size_t n_waiting;
+  struct summary **created; /* for whoever wants to tell of them */
+  size_t n_created;
+};
+
+/* Runs one CREATE statement of the files, now or when what it reads is there. Leaves an unchanged summary alone. */
+bool order_create(struct engine *engine, struct order *order, const struct definitions *file,
+                  const struct statement *statement);
+
+/* After the last statement: what still waits. Summaries that read each other in a circle are an error that shows it. */
+bool order_finish(struct engine *engine, struct order *order);
+
+#endif
