@@ -3,7 +3,7 @@
 ** down what was done, from which test_power.py makes the files that a power failure could have left.
 **
 **   DISK_CLASS  "change" (the default): creating, writing, syncing, truncating and removing files;
-**               "read": reading and mapping them
+**               "read": reading and mapping them; "lock": locking and unlocking them
 **   DISK_FIRST  the number of the operation that fails, from 1; together with
 **   DISK_LAST   the last one that does
 **   DISK_ERROR  what it fails with, an errno; without it the process and its group are killed instead
@@ -28,7 +28,8 @@
 
 static long *count;
 static long first, last;
-static int error, counts_reads, log_file = -1;
+static int error, log_file = -1;
+static enum class { CHANGE, READ, LOCK } counted;
 
 static long setting(const char *name, long otherwise) {
   const char *text = getenv(name);
@@ -40,7 +41,7 @@ __attribute__((constructor)) static void begin(void) {
   first = setting("DISK_FIRST", 0);
   last = setting("DISK_LAST", first);
   error = (int)setting("DISK_ERROR", 0);
-  counts_reads = class && strcmp(class, "read") == 0;
+  counted = class && strcmp(class, "read") == 0 ? READ : class && strcmp(class, "lock") == 0 ? LOCK : CHANGE;
   count =
       (long *)syscall(SYS_mmap, 0, sizeof *count, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (path)
@@ -51,9 +52,9 @@ __attribute__((destructor)) static void end(void) {
   if (setting("DISK_COUNT", 0)) dprintf((int)setting("DISK_COUNT", 0), "%ld\n", *count);
 }
 
-/* Counts an operation of the class; true when it must fail. */
-static int fails(int is_read) {
-  if (is_read != counts_reads) return 0;
+/* Counts an operation, if its class is counted; true when it must fail. */
+static int fails(enum class class) {
+  if (class != counted) return 0;
   long n = __atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST);
   if (first == 0 || n < first || n > last) return 0;
   if (error == 0) kill(0, SIGKILL);
@@ -87,14 +88,14 @@ int open64(const char *path, int flags, ...) {
   int mode = flags & O_CREAT ? va_arg(arguments, int) : 0;
   va_end(arguments);
   int creates = flags & O_CREAT && access(path, F_OK) != 0;
-  if (creates && fails(0)) return -1;
+  if (creates && fails(CHANGE)) return -1;
   int file = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
   if (creates && file >= 0) record_file("create", 0, 0, 0, file);
   return file;
 }
 
 ssize_t pwrite64(int file, const void *from, size_t n, off_t at) {
-  int failed = fails(0), why = errno;
+  int failed = fails(CHANGE), why = errno;
   ssize_t written = syscall(SYS_pwrite64, file, from, failed ? n / 2 : n, at);
   if (written > 0) record_file("write", at, from, (size_t)written, file);
   if (!failed) return written;
@@ -103,36 +104,46 @@ ssize_t pwrite64(int file, const void *from, size_t n, off_t at) {
 }
 
 int fdatasync(int file) {
-  if (fails(0)) return -1;
+  if (fails(CHANGE)) return -1;
   record_file("sync", 0, 0, 0, file); /* nothing here survives by being on a real disk */
   return 0;
 }
 
 int ftruncate64(int file, off_t size) {
-  if (fails(0)) return -1;
+  if (fails(CHANGE)) return -1;
   int result = (int)syscall(SYS_ftruncate, file, size);
   if (result == 0) record_file("truncate", size, 0, 0, file);
   return result;
 }
 
 int unlink(const char *path) {
-  if (fails(0)) return -1;
+  if (fails(CHANGE)) return -1;
   int result = (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
   if (result == 0) record("remove", 0, 0, 0, path);
   return result;
 }
 
 ssize_t pread64(int file, void *to, size_t n, off_t at) {
-  return fails(1) ? -1 : syscall(SYS_pread64, file, to, n, at);
+  return fails(READ) ? -1 : syscall(SYS_pread64, file, to, n, at);
 }
 
 void *mmap64(void *where, size_t size, int protection, int flags, int file, off_t at) {
-  if (!(flags & MAP_ANONYMOUS) && fails(1)) return MAP_FAILED;
+  if (!(flags & MAP_ANONYMOUS) && fails(READ)) return MAP_FAILED;
   return (void *)syscall(SYS_mmap, where, size, protection, flags, file, at);
+}
+
+int fcntl64(int file, int command, ...) {
+  va_list arguments;
+  va_start(arguments, command);
+  void *argument = va_arg(arguments, void *);
+  va_end(arguments);
+  if ((command == F_SETLK || command == F_SETLKW) && fails(LOCK)) return -1;
+  return (int)syscall(SYS_fcntl, file, command, argument);
 }
 
 /* The names without "64" are the same functions; the checked one is what _FORTIFY_SOURCE calls. */
 int open(const char *path, int flags, ...) __attribute__((alias("open64")));
+int fcntl(int file, int command, ...) __attribute__((alias("fcntl64")));
 ssize_t pwrite(int file, const void *from, size_t n, off_t at) __attribute__((alias("pwrite64")));
 int fsync(int file) __attribute__((alias("fdatasync")));
 int ftruncate(int file, off_t size) __attribute__((alias("ftruncate64")));

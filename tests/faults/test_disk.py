@@ -1,6 +1,6 @@
 """A disk that fails the tool at any of its operations, or a kill there: a clear error, and all promises stand (promise 6).
 
-ALMANAC_FAULTS=all takes every operation of every command and both journal modes."""
+ALMANAC_FAULTS=1 takes every operation of every command and both journal modes."""
 import errno
 import os
 import sys
@@ -9,11 +9,13 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from worlds import SCENARIOS, World, check, library, visit
 
-RUN_S = 4  # for each of the tests
+RUN_S = 3  # for each of the tests
 FOREVER = 10**9
 
-# What SQLite says: a journal can't be made; of the file that a WAL's readers share no more than the second; of a failed read the last.
-CLEAR = ("the disk is full", "disk I/O error", "unable to open database file", "database disk image is malformed, or the disk can't be read")
+# What SQLite tells: a journal that can't be made; of the file that a WAL's readers share no more than the second; a failed read;
+# a lock that fails again and again.
+CLEAR = ("the disk is full", "disk I/O error", "unable to open database file", "database disk image is malformed, or the disk can't be read",
+         "its file system's locks don't work")
 
 
 def disturb_with(faults, run_s, class_of_operations):
@@ -40,7 +42,7 @@ def disturb_with(faults, run_s, class_of_operations):
         check(world, what, [scenario.after] if done.returncode == 0 else [scenario.before, scenario.after])
 
     visited = visit(worlds, list(faults), run_s, count, disturb)
-    assert failed > visited / 4, f"{failed} failures at {visited} points"
+    assert failed > visited / 8, f"{failed} failures at {visited} points"
 
 
 def test_killed():
@@ -57,3 +59,7 @@ def test_full():
 
 def test_unreadable():
     disturb_with({"EIO": (errno.EIO, False), "EIO from then on": (errno.EIO, True)}, RUN_S / 2, "read")
+
+
+def test_unlockable():
+    disturb_with({"EIO": (errno.EIO, False)}, RUN_S / 2, "lock")

@@ -1,6 +1,6 @@
 """Allocations that fail, anywhere in any command: never a crash, a clear error, and all promises stand (promise 6).
 
-ALMANAC_FAULTS=all takes every allocation: hours."""
+ALMANAC_FAULTS=1 takes every hundredth of the two million allocations."""
 import os
 import sys
 
@@ -19,7 +19,7 @@ def fail(fault, lasts):
 
     def disturb(world, fault, n, r, what):
         nonlocal failed
-        if os.environ.get("ALMANAC_FAULTS") != "all" and r.random() < 0.5:
+        if not os.environ.get("ALMANAC_FAULTS") and r.random() < 0.5:
             n = r.randrange(1, 3000)  # where the command starts: every one of its own steps comes there, later mostly SQLite's
         done = world.run({"LD_PRELOAD": memory, "FAIL_FIRST": str(n), "FAIL_LAST": str(FOREVER if lasts else n)})
         what = f"{what} ({n}): {done.returncode} {done.stderr}"
@@ -28,7 +28,7 @@ def fail(fault, lasts):
         assert done.returncode == 0 or "memory" in done.stderr, what
         check(world, what, [world.scenario.after if done.returncode == 0 else world.scenario.before, world.scenario.after])
 
-    visited = visit(worlds, [fault], RUN_S, lambda world, _: world.count(memory, "FAIL_COUNT"), disturb)
+    visited = visit(worlds, [fault], RUN_S, lambda world, _: world.count(memory, "FAIL_COUNT"), disturb, apart=100)
     assert failed > visited / 4, f"{failed} failures at {visited} points"
 
 

@@ -1,17 +1,22 @@
 """What the tests of faults share: databases with summaries of every kind, the commands that are disturbed, and what must hold
 after a disturbance: the file is sound, every name equals its query, later writes are seen, and the next run carries on.
 
-ALMANAC_FAULTS=all visits every fault point instead of some; ALMANAC_SEED=4711 replays a failure.
+ALMANAC_FAULTS=1 visits every fault point instead of some, ALMANAC_FAULTS=10 every tenth; ALMANAC_SEED=4711 replays a failure.
 """
+import functools
 import os
 import random
 import shutil
 import sqlite3
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 
-from almanac import TOOL, connect, directory, equal, tool
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../clients"))
+
+from almanac import ROOT, TOOL, connect, directory, equal, shell, tool
+from test_upgrade import QUERIES
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -36,7 +41,7 @@ CHANGE = """
     UPDATE events SET kind = 'c' WHERE rowid = 3;
     INSERT INTO events VALUES('2024-01-05 06:07:08', 'b');"""
 
-# What an application goes on to write after the disturbance.
+# What an application goes on to write after the disturbance; the last one after the next run.
 WRITES = [
     "UPDATE readings SET v = v * 2, ts = ts + 100000 WHERE id % 11 = 0",
     "REPLACE INTO readings VALUES(2000, 1700900000, 'K12', 8.5)",
@@ -44,6 +49,15 @@ WRITES = [
     "DELETE FROM readings WHERE id BETWEEN 40 AND 44",
     "UPDATE events SET at = datetime(at, '+1 hour') WHERE rowid % 5 = 0",
     "DELETE FROM kinds WHERE kind = 'b'",
+    "UPDATE readings SET v = v + 3, ts = ts - 7000 WHERE id IN (7, 77, 149)",
+]
+
+# What it writes between two runs, of which a power failure may take part.
+MEANWHILE = [
+    "UPDATE readings SET v = v - 1 WHERE id % 3 = 0",
+    "INSERT INTO readings SELECT NULL, ts + 50, k || 'x', v FROM readings WHERE id < 40",
+    "DELETE FROM readings WHERE id % 17 = 0",
+    "INSERT INTO events SELECT at, 'b' FROM events",
 ]
 
 # name: options, SELECT for the tool, the same in SQL that needs no extension
@@ -68,6 +82,9 @@ CHANGED = {
     "ranks": ("WITH (partition = 'id % 10')", *["SELECT id % 10 AS tenth, sum(v) AS total FROM readings GROUP BY 1"] * 2),
 }
 
+# So much for each key that a refresh's temporary tables don't stay in memory.
+WIDE = {"wide": ("WITH (partition = k)", *["SELECT k, id, printf('%.*c', 20000, 'x') || v AS text FROM readings"] * 2)}
+
 
 def definitions(summaries):
     return "".join(f"CREATE MATERIALIZED VIEW {name} {options} AS {select};\n" for name, (options, select, _) in summaries.items())
@@ -80,6 +97,18 @@ def queries(summaries):
 ALL, OTHER = queries(SUMMARIES), queries({**SUMMARIES, **CHANGED})
 WITHOUT_TEXTS = {name: query for name, query in ALL.items() if name != "texts"}
 
+# A file that the previous version has made, with summaries of its own; of one the name gives the rows of the last refresh.
+OLD_FILE = os.path.join(ROOT, "tests", "data", "format1.sql")
+OLD = {**QUERIES, "shapes": "SELECT * FROM shapes"}
+OLD_MEANWHILE = ["UPDATE readings SET value = 1 - value WHERE id % 3 = 0", "DELETE FROM events WHERE id % 7 = 0"]
+OLD_WRITES = [
+    "UPDATE readings SET ts = ts + 90000, sensor = 's0' WHERE id % 11 = 0",
+    "REPLACE INTO events VALUES(7, '2024-02-01 00:00:00', 3, 'c4')",
+    "DELETE FROM events WHERE panel = 1 AND code = 'c1'",
+    "UPDATE sensors SET site = 'north' WHERE name = 's2'",
+    "INSERT INTO readings VALUES(500, 1700050000, 's2', 3), (501, 1700900000, 's0', 4)",
+]
+
 
 @dataclass
 class Scenario:
@@ -91,6 +120,8 @@ class Scenario:
     before: dict = field(default_factory=dict)
     after: dict = field(default_factory=dict)
     leaves: bool = True  # something of Almanac in the file
+    writes: list = field(default_factory=lambda: WRITES)
+    meanwhile: list = field(default_factory=lambda: MEANWHILE)
 
     def arguments(self, path):
         return [self.command[0], path, *self.command[1:]]
@@ -104,10 +135,12 @@ SCENARIOS = [
     Scenario("first fill in small steps", "declared", ["refresh", "--lock-ms", "1"], None, ALL, ALL),
     Scenario("refresh", "changed", ["refresh"], None, ALL, ALL),
     Scenario("refresh of everything", "changed", ["refresh", "--full"], None, ALL, ALL),
+    Scenario("refresh that spills", "wide", ["refresh"], None, queries(WIDE), queries(WIDE)),
     Scenario("drop one", "changed", ["drop", "texts"], None, ALL, WITHOUT_TEXTS),
     Scenario("drop all", "changed", ["drop", "--all"], None, ALL, {}, False),
     Scenario("pause", "changed", ["pause"], None, ALL, {}),
     Scenario("resume", "paused", ["resume"], None, {}, ALL),
+    Scenario("upgrade", "old", ["status"], None, OLD, OLD, writes=OLD_WRITES, meanwhile=OLD_MEANWHILE),
 ]
 
 
@@ -121,6 +154,11 @@ def plain(path, journal):
 def declared(path, journal):
     plain(path, journal)
     tool("apply", path, "-", stdin=definitions(SUMMARIES))
+
+
+def wide(path, journal):
+    plain(path, journal)
+    tool("apply", path, "-", stdin=definitions(WIDE))
 
 
 def changed(path, journal):
@@ -139,6 +177,11 @@ def paused(path, journal):
     db.close()
 
 
+def old(path, journal):
+    shell(path, f"PRAGMA journal_mode={journal}", f".read {OLD_FILE}")
+
+
+@functools.cache
 def library(source):
     """Compiles a file of this folder to be preloaded."""
     path = os.path.join(directory(), source + ".so")
@@ -216,29 +259,34 @@ def compare(db, states, what):
     return state
 
 
-def check(world, what, states, carry_on=True):
+def run_again(*arguments, stdin=None):
+    """The tool, undisturbed; disk.c spares it the waiting for a real disk."""
+    done = subprocess.run([TOOL, *arguments], input=stdin, capture_output=True, text=True, env={**os.environ, "LD_PRELOAD": library("disk")})
+    equal((done.returncode, done.stderr), (0, ""), arguments)
+
+
+def check(world, what, states):
     """What must hold in the file after a disturbance."""
     scenario, path = world.scenario, world.path
     db = connect(path, extension=False)
     try:
-        equal(db.execute("PRAGMA integrity_check").fetchall(), [("ok",)], what)
+        equal(db.execute("PRAGMA integrity_check(3)").fetchall(), [("ok",)], what)
         state = compare(db, states, what)
         if state == scenario.after and not scenario.leaves:
             equal(traces(db), [], what)
-        for statement in WRITES:
+        db.execute("PRAGMA synchronous=OFF")
+        for statement in scenario.writes[:-1]:
             db.execute(statement)
         compare(db, [state], what + ", and writes")
-        if not carry_on:
-            return
         if state != scenario.after:
-            tool(*scenario.arguments(path), stdin=scenario.stdin)
+            run_again(*scenario.arguments(path), stdin=scenario.stdin)
         if scenario.command == ["pause"]:
-            tool("resume", path)
+            run_again("resume", path)
         if scenario.leaves:
-            tool("refresh", path)
+            run_again("refresh", path)
             state = compare(db, [ALL if scenario.command == ["pause"] else scenario.after], what + ", and the next run")
             equal(db.execute("SELECT name, dirty, last_error FROM almanac_status WHERE dirty <> 0 OR last_error IS NOT NULL").fetchall(), [], what)
-            db.execute("UPDATE readings SET v = v + 3, ts = ts - 7000 WHERE id IN (7, 77, 149)")
+            db.execute(scenario.writes[-1])
             compare(db, [state], what + ", the next run and a write")
     except (sqlite3.Error, AssertionError) as error:
         raise AssertionError(f"{what}: {error}") from error
@@ -246,32 +294,45 @@ def check(world, what, states, carry_on=True):
         db.close()
 
 
-def visit(worlds, faults, run_s, count, disturb):
-    """Calls disturb(world, fault, n, random numbers, what to say of it) at fault points: all of them in turn with
-    ALMANAC_FAULTS=all, otherwise random ones until the time is up. count(world, fault) says how many points there are."""
-    counts, visited = {}, 0
+def visit(worlds, faults, run_s, count, disturb, apart=1):
+    """Calls disturb(world, fault, n, random numbers, what to say of it) at fault points: at random ones until the time is up, or
+    at all that are `apart` in turn, where ALMANAC_FAULTS says so. count(world, fault) says how many points there are. Returns how many
+    were visited."""
+    counts = {}
 
-    def at(world, fault, r, n=None):
-        nonlocal visited
-        key = world.name, str(fault)
+    def points(world, fault):
+        key = world.name, fault
         if key not in counts:
             counts[key] = count(world, fault)
-        for point in range(1, counts[key] + 1) if n == "all" else [r.randrange(1, counts[key] + 1)]:
-            visited += 1
-            disturb(world, fault, point, r, f"{world.name}: {fault} at {point} of {counts[key]}")
+        return counts[key]
 
-    if os.environ.get("ALMANAC_FAULTS") == "all":
-        for world in worlds:
-            for fault in faults:
-                at(world, fault, random.Random(0), "all")
-        print(f"  ({visited} fault points)")
-        return visited
-    seed, started = int(os.environ.get("ALMANAC_SEED", 0)) or int(time.time() * 1000) % 10**9, time.time()
+    def disturb_at(world, fault, n, r):
+        disturb(world, fault, n, r, f"{world.name}: {fault} at {n} of {points(world, fault)}")
+
+    if not os.environ.get("ALMANAC_FAULTS"):
+        return visit_some(worlds, faults, run_s, points, disturb_at)
+    every, visited, failures = int(os.environ["ALMANAC_FAULTS"]) * apart, 0, []
+    for world in worlds:
+        for fault in faults:
+            for n in range(1 + len(counts) * 7 % every, points(world, fault) + 1, every):
+                visited += 1
+                try:
+                    disturb_at(world, fault, n, random.Random(n))
+                except AssertionError as error:
+                    failures.append(str(error))
+    print(f"  ({visited} fault points of {', '.join(faults)}: {len(failures)} failures)")
+    assert not failures, "\n".join(failures[:10])
+    return visited
+
+
+def visit_some(worlds, faults, run_s, points, disturb_at):
+    seed, visited, started = int(os.environ.get("ALMANAC_SEED", 0)) or int(time.time() * 1000) % 10**9, 0, time.time()
     while time.time() - started < run_s:
         r = random.Random(seed)
+        world, fault = r.choice(worlds), r.choice(faults)
         try:
-            at(r.choice(worlds), r.choice(faults), r)
+            disturb_at(world, fault, r.randrange(1, points(world, fault) + 1), r)
         except AssertionError as error:
             raise AssertionError(f"ALMANAC_SEED={seed}\n{error}") from error
-        seed += 1
+        visited, seed = visited + 1, seed + 1
     return visited

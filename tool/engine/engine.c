@@ -30,7 +30,8 @@ bool engine_fail_memory(struct engine *engine) {
 /* Did the call fail for a reason that may be gone the next time? A file that can't be read is SQLITE_CORRUPT to SQLite. */
 static bool is_of_moment(int rc) {
   return rc == SQLITE_NOMEM || rc == SQLITE_BUSY || rc == SQLITE_LOCKED || rc == SQLITE_INTERRUPT ||
-         rc == SQLITE_IOERR || rc == SQLITE_FULL || rc == SQLITE_CANTOPEN || rc == SQLITE_CORRUPT;
+         rc == SQLITE_IOERR || rc == SQLITE_FULL || rc == SQLITE_CANTOPEN || rc == SQLITE_PROTOCOL ||
+         rc == SQLITE_CORRUPT;
 }
 
 /* Of the system's reasons: the disk, a quota, or a limit on files. */
@@ -62,6 +63,9 @@ bool engine_fail_sqlite(struct engine *engine) {
   if (rc == SQLITE_CORRUPT)
     return engine_fail(engine, CODE_FAILED,
                        "%s: %s, or the disk can't be read (PRAGMA integrity_check tells which)",
+                       engine->settings->database, sqlite3_errmsg(engine->db));
+  if (rc == SQLITE_PROTOCOL)
+    return engine_fail(engine, CODE_FAILED, "%s: its file system's locks don't work (%s)",
                        engine->settings->database, sqlite3_errmsg(engine->db));
   if (rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN)
     return engine_fail(engine, CODE_FAILED, "%s: %s", engine->settings->database, sqlite3_errmsg(engine->db));
