@@ -42,7 +42,7 @@ def disturb_with(faults, run_s, class_of_operations):
         check(world, what, [scenario.after] if done.returncode == 0 else [scenario.before, scenario.after])
 
     visited = visit(worlds, list(faults), run_s, count, disturb)
-    assert failed > visited / 8, f"{failed} failures at {visited} points"
+    assert failed > visited / 8 or visited < 40, f"{failed} failures at {visited} points"
 
 
 def test_killed():

