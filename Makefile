@@ -55,7 +55,7 @@ check-sqlite:
 
 # What a target needs beyond gcc and make is installed first (as root), the build's own needs among it.
 test:
-	@tests/needs test
+	@ALMANAC_BUILD=$(abspath $(BUILD)) tests/needs test
 	@$(MAKE) --no-print-directory all
 	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run.py
 

@@ -136,3 +136,18 @@ CREATE VIEW almanac_status({status_columns}) AS
 
 -- @dirty_whole
 (NOT {ok})
+
+-- What --textfile tells of each summary, and what of it the catalog alone can tell: where almanac_status can't be read,
+-- for a table of its is gone.
+
+-- @metrics
+SELECT name, run_rows, run_partitions, dirty, lag_seconds, CAST(strftime('%s', refreshed_at) AS INTEGER), stored_rows, last_error IS NOT NULL FROM almanac_status
+
+-- @metrics_own
+SELECT name, NULL, NULL, NULL, NULL, refreshed_at, stored_rows, last_error IS NOT NULL FROM almanac_summary ORDER BY name
+
+-- @metrics_readable
+SELECT count(*) FROM almanac_summary
+
+-- @metrics_success
+SELECT CAST(max(started_at+seconds) AS INTEGER) FROM almanac_run WHERE error IS NULL

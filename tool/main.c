@@ -8,6 +8,7 @@
 #include "tool/options.h"
 #include "tool/refresh.h"
 #include "tool/talk.h"
+#include "tool/textfile.h"
 #include "tool/verb.h"
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +24,7 @@ static const struct command commands[] = {
      "standard input."},
     {"refresh", verb_refresh, "DATABASE [NAME...]", 0, -1,
      OPTION_DATABASE | OPTION_DRY_RUN | OPTION_MAX_TIME | OPTION_LOCK_MS | OPTION_FULL | OPTION_EVERY |
-         OPTION_DUTY | OPTION_JOBS,
+         OPTION_DUTY | OPTION_JOBS | OPTION_TEXTFILE,
      "recompute what has changed",
      "Recomputes the changed partitions of the named summaries, or of all, newest first. It\n"
      "can be stopped anywhere: the next run carries on. For cron:\n"
@@ -120,11 +121,15 @@ static int run(const struct command *command, struct settings *settings) {
   struct jobs jobs;
   int code = CODE_FAILED;
   if (!jobs_fork(&jobs, settings)) return refresh_by_order(&jobs, settings);
-  if (engine_open(&engine, settings)) code = command->run(&engine);
+  double started_s = engine_clock_s();
+  bool opened = engine_open(&engine, settings);
+  if (opened) code = command->run(&engine);
   if (settings->every_s > 0 && engine_interrupted())
     code = CODE_DONE; /* a signal is how it is ended, wherever it came */
   else if (!engine_ok(&engine))
     code = report(settings, engine.error, engine.code);
+  /* With --every each run has written its own. */
+  if (!opened || settings->every_s <= 0) code = textfile_write(&engine, code, started_s);
   engine_close(&engine);
   jobs_dismiss(&jobs);
   return code;

@@ -77,6 +77,11 @@ static const char *read_duty(struct settings *settings, const char *text) {
   return NULL;
 }
 
+static const char *read_textfile(struct settings *settings, const char *text) {
+  settings->textfile = text;
+  return *text ? NULL : "the path of a file, such as /var/lib/prometheus/node-exporter/almanac.prom";
+}
+
 /* ---- the options ---- */
 
 static const struct option_row {
@@ -94,6 +99,7 @@ static const struct option_row {
     {"max-time", "30s", OPTION_MAX_TIME, 0, read_max_time, "stop after this time; the next run carries on"},
     {"lock-ms", "50", OPTION_LOCK_MS, 0, read_lock_ms, "hold the write lock about this long at most"},
     {"jobs", "2", OPTION_JOBS, 0, read_jobs, "share the work among this many processes"},
+    {"textfile", "PATH", OPTION_TEXTFILE, 0, read_textfile, "write metrics for Prometheus' node_exporter"},
     {"all", NULL, OPTION_ALL, offsetof(struct settings, all), NULL,
      "drop every summary and every trace of Almanac"},
     {"dry-run", NULL, OPTION_DRY_RUN, offsetof(struct settings, dry_run), NULL,

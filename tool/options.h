@@ -15,6 +15,7 @@ enum option_set {
   OPTION_ALL = 1 << 5,
   OPTION_DRY_RUN = 1 << 6,
   OPTION_JOBS = 1 << 8,
+  OPTION_TEXTFILE = 1 << 9,
   OPTION_DATABASE = 1 << 7 /* what every command has that works on a database */
 };
 

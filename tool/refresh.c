@@ -6,6 +6,7 @@
 #include "tool/engine/upgrade.h"
 #include "tool/jobs.h"
 #include "tool/talk.h"
+#include "tool/textfile.h"
 #include "tool/verb.h"
 #include <math.h>
 #include <stdio.h>
@@ -298,6 +299,8 @@ int verb_refresh(struct engine *engine) {
   while (true) {
     double started = engine_clock_s();
     code = run_once(engine);
+    if (engine->settings->every_s > 0)
+      textfile_write(engine, engine_interrupted() ? CODE_DONE : code, started);
     if (engine->settings->every_s <= 0 || engine_stopping(engine)) break;
     if (!engine_ok(engine)) {
       /* What failed now (a lock, a full disk) may go well the next time. */

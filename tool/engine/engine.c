@@ -288,6 +288,16 @@ static int on_progress(void *unused) {
   return stop_signal != 0;
 }
 
+static void watch_signals(struct engine *engine, bool watch) {
+  sqlite3_progress_handler(engine->db, watch ? 10000 : 0, watch ? on_progress : 0, 0);
+}
+
+void engine_last_words(struct engine *engine, bool on, bool waits) {
+  if (!engine->db) return;
+  sqlite3_busy_handler(engine->db, waits ? on_busy : 0, engine);
+  watch_signals(engine, !on);
+}
+
 /* --------------------------------------------------------------------------------------------- opening */
 
 static bool is_file(struct engine *engine, const char *path) {
@@ -315,7 +325,7 @@ bool engine_open(struct engine *engine, const struct settings *settings) {
   /* Checkpoints are the business of the writers, who know when they can wait. */
   sqlite3_wal_autocheckpoint(engine->db, 0);
   sqlite3_db_config(engine->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, 0);
-  sqlite3_progress_handler(engine->db, 10000, on_progress, 0);
+  watch_signals(engine, true);
   handle_signals();
   char *error = 0;
   if (sqlite3_almanac_init(engine->db, &error, 0) != SQLITE_OK)

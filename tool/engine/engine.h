@@ -29,19 +29,20 @@ struct settings {
   const char *database;
   char **operands; /* what follows the database */
   int n_operands;
-  bool full;           /* refresh --full */
-  bool all;            /* drop --all */
-  bool json;           /* --json */
-  bool quiet;          /* --quiet */
-  bool verbose;        /* --verbose */
-  bool dry_run;        /* --dry-run: print the SQL, change nothing */
-  double max_time_s;   /* --max-time 30s; 0: none */
-  double every_s;      /* refresh --every 30s; 0: once */
-  double duty;         /* refresh --duty 50%: 0 < duty <= 1; 1 unless given */
-  int busy_timeout_ms; /* --busy-timeout 5s; 5000 unless given */
-  int lock_ms;         /* --lock-ms 50; 50 unless given */
-  int jobs;            /* --jobs 2: processes; 1 unless given */
-  struct jobs *team;   /* the processes themselves (../jobs.h) */
+  bool full;            /* refresh --full */
+  bool all;             /* drop --all */
+  bool json;            /* --json */
+  bool quiet;           /* --quiet */
+  bool verbose;         /* --verbose */
+  bool dry_run;         /* --dry-run: print the SQL, change nothing */
+  double max_time_s;    /* --max-time 30s; 0: none */
+  double every_s;       /* refresh --every 30s; 0: once */
+  double duty;          /* refresh --duty 50%: 0 < duty <= 1; 1 unless given */
+  int busy_timeout_ms;  /* --busy-timeout 5s; 5000 unless given */
+  int lock_ms;          /* --lock-ms 50; 50 unless given */
+  int jobs;             /* --jobs 2: processes; 1 unless given */
+  const char *textfile; /* --textfile PATH; NULL: none */
+  struct jobs *team;    /* the processes themselves (../jobs.h) */
 };
 
 struct arena_block;
@@ -100,6 +101,10 @@ bool engine_stopping(const struct engine *engine);
 
 /* Did a signal (not --max-time) ask for the end? */
 bool engine_interrupted(void);
+
+/* While `on`: a signal that has come interrupts no statement; with `waits` locks are waited for. For what is still
+   to be read at the end of a run, however that ended. */
+void engine_last_words(struct engine *engine, bool on, bool waits);
 
 /* Memory that lives as long as the engine, zeroed; NULL when out of memory, which fails the engine. */
 void *engine_alloc(struct engine *engine, size_t size);
