@@ -4,7 +4,7 @@ A block is known by its language (test_readme.py runs them):
 
     sh python js    run as they stand
     sql             statements for the sqlite3 shell on my.db with the extension loaded; definitions go to almanac apply
-    cron ini dockerfile
+    cron ini yaml dockerfile
                     a crontab's lines, a systemd unit, a Dockerfile: their form is checked and their command run
     text            the output of the block before it; `...` in a line stands for anything, `...` alone for any lines
     (none)          a picture
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from almanac import ROOT
 
-LANGUAGES = {"sh", "python", "js", "sql", "cron", "ini", "dockerfile", "text", ""}
+LANGUAGES = {"sh", "python", "js", "sql", "cron", "ini", "yaml", "dockerfile", "text", ""}
 
 _PIECE = re.compile(r"^<!-- (run|exit|not run): ?(.*?) -->$|^```([\w-]*)\n(.*?)^```$", re.M | re.S)
 _FILE = re.compile(r"\A(?:--|#|//) (/?[\w.-]+(?:/[\w.-]+)*\.\w+)\n")

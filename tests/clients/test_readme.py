@@ -2,7 +2,7 @@
 they are found.
 
 Each README has a directory of its own, with Almanac installed under PREFIX: where an example names /usr/local, that is
-meant, and the directory itself where it names /srv/app or /data. `make` builds and installs in earnest; what would run
+meant, and the directory itself where it names /srv/app, /data or node_exporter's. `make` builds and installs in earnest; what would run
 this very test (make test, demo, bench) is only looked up in the Makefile.
 """
 import configparser
@@ -52,7 +52,7 @@ class Scene:
 
     def localized(self, text):
         text = re.sub(r"/usr/local\b", self.prefix, text)
-        return re.sub(r"(?<![\w/])/(srv/app|data)\b", self.directory, text)
+        return re.sub(r"(?<![\w/])/(srv/app|data|var/lib/prometheus/node-exporter)\b", self.directory, text)
 
     def run(self, command, stdin=None, **environment):
         """(exit code, what it wrote)"""
@@ -134,6 +134,16 @@ def check_unit(scene, path):
     equal(code, 0, f"{command}\n{said}")
 
 
+def check_rules(scene, path):
+    """Rules for Prometheus: promtool's own check where it is, and each metric is one that the tool writes."""
+    with open(path) as file, open(os.path.join(ROOT, "tool", "textfile.c")) as source:
+        rules, ours = file.read(), source.read()
+    metrics = set(re.findall(r"\balmanac_\w+", "".join(re.findall(r"expr: (.*)", rules))))
+    assert metrics and all(f'"{metric}"' in ours for metric in metrics), metrics
+    if shutil.which("promtool"):
+        equal(scene.run(["promtool", "check", "rules", path])[0], 0)
+
+
 def run_dockerfile(scene, text):
     """The form of each instruction, and the last CMD on the scene's database until SIGTERM, as `docker stop` sends it."""
     command = None
@@ -157,7 +167,8 @@ def play(scene, example):
     text = scene.localized(example.text)
     if example.file:
         path = scene.write(scene.localized(example.file), text)
-        return check_unit(scene, path) if example.language == "ini" else None
+        check = {"ini": check_unit, "yaml": check_rules}.get(example.language)
+        return check(scene, path) if check else None
     if example.not_run:
         equal(scene.run(["sh", "-n", "-c", text]), (0, ""))
         return None
