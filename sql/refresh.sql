@@ -24,6 +24,14 @@ INSERT INTO {dirty}(p1) SELECT DISTINCT {partition} FROM {stored} WHERE {partiti
 -- @tail_move
 UPDATE {region} SET lo=?2 WHERE hi=x'ff'
 
+-- Where the partitions between the two are many, the tail is moved past so many of them first.
+
+-- @tail_stop
+SELECT min(max({unit_hi p=b}), ?2), count(*) FROM (WITH RECURSIVE walk(b) AS (
+  SELECT (SELECT {unit_start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>=?1 AND {time}<?2))
+  UNION ALL SELECT (SELECT {unit_start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>={unit_hi p=walk.b} AND {time}<?2)) FROM walk WHERE walk.b IS NOT NULL)
+ SELECT b FROM walk WHERE b IS NOT NULL LIMIT {limit})
+
 -- @tail_walk
 INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (WITH RECURSIVE walk(b) AS (
   SELECT (SELECT {unit_start x=m} FROM (SELECT min({time}) AS m FROM {source} WHERE {time}>=?1 AND {time}<?2))
@@ -34,14 +42,25 @@ INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (WITH RECURSIVE walk(b) AS (
 -- its token cleared: what they computed is from before this change.
 
 -- @fan_time
-INSERT INTO {dirty}(p1) SELECT DISTINCT {start x=lo} FROM {region} WHERE hi<>x'ff' AND {start x=lo} IS NOT NULL ON CONFLICT(p1) DO UPDATE SET token=NULL
+INSERT INTO {dirty}(p1) SELECT DISTINCT {start x=lo} FROM {region} WHERE hi<>x'ff' AND lo<={upto} AND {start x=lo} IS NOT NULL ON CONFLICT(p1) DO UPDATE SET token=NULL
 
 -- @fan_key
-UPDATE {dirty} AS d SET token=NULL WHERE EXISTS(SELECT 1 FROM {region} r WHERE {region_dirty_matches});
-INSERT INTO {dirty}({dirty_columns}) SELECT DISTINCT {region_columns} FROM {region} r WHERE NOT EXISTS(SELECT 1 FROM {dirty} d WHERE {region_dirty_matches});
+UPDATE {dirty} SET token=NULL WHERE token IS NOT NULL AND rowid IN (SELECT d.rowid FROM {region} r CROSS JOIN {dirty} d ON {region_dirty_matches} WHERE r.rowid<={upto});
+INSERT INTO {dirty}({dirty_columns}) SELECT DISTINCT {region_columns} FROM {region} r WHERE r.rowid<={upto} AND NOT EXISTS(SELECT 1 FROM {dirty} d WHERE {region_dirty_matches});
+
+-- Of a long region so many rows at a time that writers are not kept waiting; NULL where there are fewer.
+
+-- @region_upto_time
+SELECT quote(lo) FROM {region} WHERE hi<>x'ff' ORDER BY lo LIMIT 1 OFFSET {limit}
+
+-- @region_upto_key
+SELECT rowid FROM {region} ORDER BY rowid LIMIT 1 OFFSET {limit}
 
 -- @region_clear_time
-DELETE FROM {region} WHERE hi<>x'ff'
+DELETE FROM {region} WHERE hi<>x'ff' AND lo<={upto}
+
+-- @region_clear_key
+DELETE FROM {region} WHERE rowid<={upto}
 
 -- @region_clear
 DELETE FROM {region}
@@ -52,7 +71,7 @@ DELETE FROM {region}
 UPDATE almanac_summary SET state=0, token=NULL WHERE id={id}
 
 -- @unfill_dirty
-UPDATE {dirty} SET token=NULL
+UPDATE {dirty} SET token=NULL WHERE token IS NOT NULL
 
 -- Taken from whoever was seen to have it, who was nobody or is dead, and only if nobody else was faster.
 
@@ -124,14 +143,17 @@ INSERT INTO {dirty}({dirty_columns}) SELECT {dirty_columns} FROM {list} l WHERE 
 
 -- What somebody has taken is left to them; of the dead it is taken back before.
 
+-- @free
+token IS NULL
+
 -- @claim
-UPDATE {dirty} SET token=?1 WHERE {dirty_row} IN (SELECT {dirty_row} FROM {dirty} WHERE token IS NULL ORDER BY {dirty_order} LIMIT ?2)
+UPDATE {dirty} SET token=?1 WHERE {dirty_row} IN (SELECT {dirty_row} FROM {dirty} WHERE {free} ORDER BY {dirty_order} LIMIT ?2)
 
 -- @claim_owners
 SELECT DISTINCT token FROM {dirty} WHERE token IS NOT NULL
 
 -- @claim_left
-SELECT count(*) FROM (SELECT 1 FROM {dirty} WHERE token IS NULL LIMIT ?1)
+SELECT count(*) FROM (SELECT 1 FROM {dirty} WHERE {free} LIMIT ?1)
 
 -- @claim_give_back
 UPDATE {dirty} SET token=NULL WHERE token=?1
@@ -180,23 +202,34 @@ INSERT INTO {rows} SELECT {computed} FROM (WITH almanac_result({result_names}) A
 
 -- Only the partitions whose token is still ours: of the others, somebody has changed rows since.
 
+-- A batch that would hold the lock for long is published in pieces, claimed partitions number ?1 to ?2 each.
+
 -- @publish_lost
-DELETE FROM temp.{claimed} AS m WHERE NOT EXISTS(SELECT 1 FROM main.{dirty} d WHERE d.token=?1 AND {claimed_dirty_matches})
+DELETE FROM temp.{claimed} AS m WHERE i BETWEEN ?1 AND ?2 AND NOT EXISTS(SELECT 1 FROM main.{dirty} d WHERE d.token=?3 AND {claimed_dirty_matches})
+
+-- @publish_left
+SELECT count(*) FROM temp.{claimed} WHERE i BETWEEN ?1 AND ?2
 
 -- @publish_partitions
-SELECT count(*) FROM temp.{claimed} m WHERE EXISTS(SELECT 1 FROM main.{stored} s WHERE {claimed_stored_matches})
+SELECT count(*) FROM temp.{claimed} m WHERE m.i BETWEEN ?1 AND ?2 AND EXISTS(SELECT 1 FROM main.{stored} s WHERE {claimed_stored_matches})
 
 -- @publish_delete
-DELETE FROM main.{stored} WHERE rowid IN (SELECT s.rowid FROM temp.{claimed} m CROSS JOIN main.{stored} s ON {claimed_stored_matches})
+DELETE FROM main.{stored} WHERE rowid IN (SELECT s.rowid FROM temp.{claimed} m CROSS JOIN main.{stored} s ON {claimed_stored_matches} WHERE m.i BETWEEN ?1 AND ?2)
 
 -- @publish_insert_all
 INSERT INTO main.{stored} SELECT * FROM temp.{rows}
 
 -- @publish_insert
-INSERT INTO main.{stored} SELECT r.* FROM temp.{rows} r WHERE EXISTS(SELECT 1 FROM temp.{claimed} m WHERE {claimed_rows_matches})
+INSERT INTO main.{stored} SELECT r.* FROM temp.{claimed} m CROSS JOIN temp.{rows} r ON {claimed_rows_matches} WHERE m.i BETWEEN ?1 AND ?2
+
+-- @publish_index
+CREATE INDEX IF NOT EXISTS temp.{rows}_p ON {rows}({partitions})
+
+-- @publish_index_drop
+DROP INDEX IF EXISTS temp.{rows}_p
 
 -- @publish_clean
-DELETE FROM main.{dirty} WHERE token=?1
+DELETE FROM main.{dirty} WHERE token=?3 AND {dirty_row} IN (SELECT d.{dirty_row} FROM temp.{claimed} m CROSS JOIN main.{dirty} d ON {claimed_dirty_matches} WHERE m.i BETWEEN ?1 AND ?2)
 
 -- @publish_version
 UPDATE almanac_summary SET stored_version=stored_version+1, refreshed_at=CAST(strftime('%s', 'now') AS INTEGER), last_error=NULL, stored_rows={stored_rows}, stored_partitions={stored_partitions} WHERE id={id}
@@ -209,6 +242,9 @@ INSERT INTO main.{stored} SELECT * FROM temp.{rows} WHERE rowid BETWEEN ?1 AND ?
 
 -- @whole_flip
 UPDATE almanac_summary SET generation={token}, state=1, token=NULL WHERE id={id} AND token={token}
+
+-- @stored_first
+SELECT coalesce(min(rowid), 1) FROM {stored}
 
 -- @stored_last
 SELECT coalesce(max(rowid), 0) FROM {stored}
@@ -245,6 +281,12 @@ DROP TABLE IF EXISTS temp.{slice};
 -- @claimed_clear
 DELETE FROM temp.{claimed};
 DELETE FROM temp.{rows};
+
+-- @claimed_last
+SELECT coalesce(max(i), 0) FROM temp.{claimed}
+
+-- @rows_foreign
+SELECT count(*) FROM temp.{rows} r WHERE NOT EXISTS(SELECT 1 FROM temp.{claimed} m WHERE {claimed_rows_matches})
 
 -- @claimed_count
 SELECT count(*) FROM temp.{claimed}

@@ -139,10 +139,12 @@ static bool refresh_one(struct engine *engine, struct catalog *catalog, struct t
 }
 
 /* A line and a run for each summary once it is done; with --jobs when all have told what they did. */
-static void print_done(struct task *tasks, size_t n) {
+static void print_done(const struct catalog *catalog, struct task *tasks, size_t n) {
   for (size_t i = 0; i < n; i++) {
     struct task *task = &tasks[i];
     bool stopped = task->state == TASK_TO_DO && engine_stopping(task->engine) && sum_of(task).partitions > 0;
+    const struct summary *s = catalog_find(catalog, task->name);
+    if (s && s->postponed && !engine_stopping(task->engine)) continue;
     if (task->printed || task->started_s == 0 || (task->state != TASK_DONE && !stopped)) continue;
     task->printed = true;
     print_result(task);
@@ -158,7 +160,7 @@ static bool take_turns(struct engine *engine, struct catalog *catalog, struct ta
     int64_t before = tasks[i].done.partitions;
     refresh_one(engine, catalog, &tasks[i]);
     any |= tasks[i].state != TASK_TO_DO || tasks[i].done.partitions > before;
-    if (engine->settings->jobs == 1) print_done(tasks, n);
+    if (engine->settings->jobs == 1) print_done(catalog, tasks, n);
   }
   return any;
 }
@@ -167,6 +169,18 @@ static bool any_to_do(const struct task *tasks, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (tasks[i].state == TASK_TO_DO) return true;
   return false;
+}
+
+/* Were changes left alone because somebody is computing a summary from before them? Then there is another turn. */
+static bool any_postponed(const struct catalog *catalog, struct task *tasks, size_t n) {
+  bool any = false;
+  for (size_t i = 0; i < n; i++) {
+    const struct summary *s = catalog_find(catalog, tasks[i].name);
+    if (!s || !s->postponed || tasks[i].state == TASK_FAILED) continue;
+    tasks[i].state = TASK_TO_DO;
+    any = true;
+  }
+  return any;
 }
 
 static void refresh_all(struct engine *engine, struct catalog *catalog, struct task *tasks, size_t n) {
@@ -197,9 +211,15 @@ size_t refresh_named(struct engine *engine, struct catalog *catalog, char *const
     if (team && team->n > 0) start(engine, catalog, &tasks[i]);
   }
   if (team && !is_ordered(engine)) jobs_order(team, names, n);
+  pace_relax(engine);
   refresh_all(engine, catalog, tasks, n);
+  while (any_postponed(catalog, tasks, n) && engine_ok(engine) && !engine_stopping(engine)) {
+    sqlite3_sleep(POLL_MS_MAX);
+    refresher_settle(engine, catalog);
+    refresh_all(engine, catalog, tasks, n);
+  }
   if (team && !is_ordered(engine)) jobs_wait(team);
-  print_done(tasks, n);
+  print_done(catalog, tasks, n);
   for (size_t i = 0; i < n; i++) failed += tasks[i].state == TASK_FAILED;
   return failed;
 }

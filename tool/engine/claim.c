@@ -4,10 +4,13 @@
 #include <string.h>
 
 enum {
-  LIST_BATCH = 5000, /* partitions listed in one write transaction: some milliseconds */
+  LIST_FIRST = 2000, /* partitions listed in the first write transaction: some milliseconds */
   DEAD_MAX = 64,     /* dead refreshers whose work is taken back at once; more wait for the next time */
   SHARE_LEAST = 16   /* the smallest share of a batch near the end: smaller ones cost more than they save */
 };
+
+#define UPTO_ALL_TIMES "x'ff'" /* above any time */
+#define UPTO_ALL_ROWS  "9223372036854775807"
 
 /* ------------------------------------------------------------------------------------------------ settle */
 
@@ -24,6 +27,32 @@ static bool run_bound(struct engine *engine, const char *sql, sqlite3_value *fir
 static bool is_initial(sqlite3_value *tail) {
   if (sqlite3_value_type(tail) == SQLITE_TEXT) return sqlite3_value_bytes(tail) == 0;
   return sqlite3_value_double(tail) < -1e300;
+}
+
+/* How far a settling goes in one transaction. */
+struct extent {
+  int64_t limit; /* partitions of a track */
+  bool more;     /* some were left */
+};
+
+static const struct sql_variable *limited(struct engine *engine, const struct sql_variable *v,
+                                          const struct extent *extent) {
+  return sql_literal(engine, v, "limit", engine_printf(engine, "%lld", (long long)extent->limit));
+}
+
+/* Where the tail goes in this transaction: to `new`, or as far as the extent reaches; NULL on failure. */
+static sqlite3_value *tail_stop(struct engine *engine, const struct summary *any, sqlite3_value *old,
+                                sqlite3_value *new, struct extent *extent) {
+  if (is_initial(old) || extent->limit == INT64_MAX) return sqlite3_value_dup(new);
+  sqlite3_stmt *stop = engine_prepare(
+      engine, sql_text(engine, "tail_stop", limited(engine, summary_variables(engine, any), extent)));
+  engine_bind_value(engine, stop, 1, old);
+  engine_bind_value(engine, stop, 2, new);
+  bool bounded = engine_step(engine, stop) && sqlite3_column_int64(stop, 1) == extent->limit;
+  sqlite3_value *to = sqlite3_value_dup(bounded ? sqlite3_column_value(stop, 0) : new);
+  extent->more |= bounded;
+  engine_finalize(engine, stop);
+  return to;
 }
 
 /* The tail goes from `old` to `new`: what was stored above the old one may have lost rows, and what lies
@@ -46,7 +75,8 @@ static bool move_tail(struct engine *engine, const struct catalog *catalog, cons
   return initial || run_bound(engine, sql_text(engine, "tail_walk", v), old, new);
 }
 
-static bool settle_tail(struct engine *engine, const struct catalog *catalog, const struct summary *any) {
+static bool settle_tail(struct engine *engine, const struct catalog *catalog, const struct summary *any,
+                        struct extent *extent) {
   sqlite3_str *ends = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < catalog->n; i++) {
     const struct summary *s = catalog->summaries[i];
@@ -69,25 +99,41 @@ static bool settle_tail(struct engine *engine, const struct catalog *catalog, co
   bool moves =
       engine_ok(engine) && new &&sqlite3_value_type(new) != SQLITE_NULL &&sqlite3_column_int(statement, 2);
   engine_finalize(engine, statement);
-  if (moves) move_tail(engine, catalog, any, old, new);
+  sqlite3_value *to = moves ? tail_stop(engine, any, old, new, extent) : 0;
+  if (moves && !to) engine_fail_memory(engine);
+  if (engine_ok(engine) && to) move_tail(engine, catalog, any, old, to);
+  sqlite3_value_free(to);
   sqlite3_value_free(new);
   sqlite3_value_free(old);
   return engine_ok(engine);
 }
 
-static bool fan_out(struct engine *engine, const struct catalog *catalog, const struct summary *any) {
+/* Up to which row of the region this transaction goes, in SQL. */
+static char *region_upto(struct engine *engine, const struct summary *any, struct extent *extent) {
+  bool time = any->kind == KIND_TIME;
+  const struct sql_variable *v = limited(engine, summary_variables(engine, any), extent);
+  char *upto = engine_string(engine, sql_text(engine, time ? "region_upto_time" : "region_upto_key", v));
+  extent->more |= upto != 0;
+  return upto ? upto : time ? UPTO_ALL_TIMES : UPTO_ALL_ROWS;
+}
+
+static bool fan_out(struct engine *engine, const struct catalog *catalog, const struct summary *any,
+                    struct extent *extent) {
   const struct sql_variable *v = summary_variables(engine, any);
   bool time = any->kind == KIND_TIME;
   if (engine_int(engine, sql_text(engine, time ? "region_any_time" : "region_any", v)) == 0)
     return engine_ok(engine);
+  char *upto = region_upto(engine, any, extent);
   for (size_t i = 0; i < catalog->n; i++) {
     struct summary *s = catalog->summaries[i];
     if (s->track == any->track && s->broken) claim_unfill(engine, s);
     if (s->track == any->track && !s->broken &&
-        !sql_run(engine, time ? "fan_time" : "fan_key", summary_variables(engine, s)))
+        !sql_run(engine, time ? "fan_time" : "fan_key",
+                 sql_literal(engine, summary_variables(engine, s), "upto", upto)))
       return false;
   }
-  return sql_run(engine, time ? "region_clear_time" : "region_clear", v);
+  return sql_run(engine, time ? "region_clear_time" : "region_clear_key",
+                 sql_literal(engine, v, "upto", upto));
 }
 
 static const struct sql_variable *table_region(struct engine *engine, int64_t track) {
@@ -98,22 +144,45 @@ static bool table_changed(struct engine *engine, int64_t track) {
   return engine_int(engine, sql_text(engine, "region_any", table_region(engine, track))) != 0;
 }
 
-/* A table of which any change counts: all its summaries are dirty throughout. */
-static bool fan_tables(struct engine *engine, const struct catalog *catalog) {
+/* Is a whole summary that reads the table being computed by somebody who lives? To hand the change out now would
+   make that be in vain; a summary that takes longer than a cron's minute would never be done. */
+static bool is_held(struct engine *engine, int64_t track) {
+  bool held = false;
+  sqlite3_stmt *owners = engine_prepare(
+      engine, engine_printf(engine,
+                            "SELECT s.token FROM almanac_depends d JOIN almanac_summary s ON s.id=d.summary "
+                            "WHERE d.track=%lld AND s.kind='whole' AND s.token IS NOT NULL",
+                            (long long)track));
+  while (engine_step(engine, owners)) held |= owner_lives(engine, sqlite3_column_int64(owners, 0), 0);
+  engine_finalize(engine, owners);
+  return held;
+}
+
+static bool reads(struct engine *engine, const struct summary *s, int64_t track) {
+  return engine_int(
+             engine,
+             engine_printf(engine,
+                           "SELECT EXISTS(SELECT 1 FROM almanac_depends WHERE summary=%lld AND track=%lld)",
+                           (long long)s->id, (long long)track)) != 0;
+}
+
+static bool fan_table(struct engine *engine, const struct catalog *catalog, int64_t track) {
+  bool held = is_held(engine, track);
   for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
     struct summary *s = catalog->summaries[i];
-    bool changed = false;
-    sqlite3_stmt *tracks =
-        engine_prepare(engine, engine_printf(engine, "SELECT track FROM almanac_depends WHERE summary=%lld",
-                                             (long long)s->id));
-    while (engine_step(engine, tracks)) changed |= table_changed(engine, sqlite3_column_int64(tracks, 0));
-    engine_finalize(engine, tracks);
-    if (changed) claim_unfill(engine, s);
+    if (!reads(engine, s, track)) continue;
+    s->postponed |= held;
+    if (!held) claim_unfill(engine, s);
   }
+  return held || sql_run(engine, "region_clear", table_region(engine, track));
+}
+
+/* A table of which any change counts: all its summaries are dirty throughout. */
+static bool fan_tables(struct engine *engine, const struct catalog *catalog) {
   sqlite3_stmt *tracks = engine_prepare(engine, "SELECT id FROM almanac_track WHERE kind='whole'");
   while (engine_step(engine, tracks)) {
     int64_t track = sqlite3_column_int64(tracks, 0);
-    if (table_changed(engine, track)) sql_run(engine, "region_clear", table_region(engine, track));
+    if (table_changed(engine, track)) fan_table(engine, catalog, track);
   }
   engine_finalize(engine, tracks);
   return engine_ok(engine);
@@ -136,12 +205,13 @@ static bool stands_for_track(const struct catalog *catalog, size_t index) {
 static bool settle_broken(struct engine *engine, const struct catalog *catalog, const struct summary *any) {
   for (size_t i = 0; i < catalog->n; i++)
     if (catalog->summaries[i]->track == any->track) claim_unfill(engine, catalog->summaries[i]);
-  return sql_run(
-      engine, any->kind == KIND_TIME ? "region_clear_time" : "region_clear",
-      sql_literal(engine, 0, "region", engine_printf(engine, "almanac_region_%lld", (long long)any->track)));
+  const struct sql_variable *v = table_region(engine, any->track);
+  return sql_run(engine, any->kind == KIND_TIME ? "region_clear_time" : "region_clear",
+                 sql_literal(engine, v, "upto", UPTO_ALL_TIMES));
 }
 
-bool claim_settle(struct engine *engine, const struct catalog *catalog) {
+static bool settle(struct engine *engine, const struct catalog *catalog, struct extent *extent) {
+  for (size_t i = 0; i < catalog->n; i++) catalog->summaries[i]->postponed = false;
   for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
     const struct summary *s = catalog->summaries[i];
     if (!stands_for_track(catalog, i)) continue;
@@ -149,10 +219,22 @@ bool claim_settle(struct engine *engine, const struct catalog *catalog) {
       settle_broken(engine, catalog, s);
       continue;
     }
-    if (s->kind == KIND_TIME) settle_tail(engine, catalog, s);
-    fan_out(engine, catalog, s);
+    if (s->kind == KIND_TIME) settle_tail(engine, catalog, s, extent);
+    fan_out(engine, catalog, s, extent);
   }
   return engine_ok(engine) && fan_tables(engine, catalog);
+}
+
+bool claim_settle(struct engine *engine, const struct catalog *catalog) {
+  struct extent all = {.limit = INT64_MAX};
+  return settle(engine, catalog, &all);
+}
+
+bool claim_settle_some(struct engine *engine, const struct catalog *catalog, int64_t limit, bool *more) {
+  struct extent extent = {.limit = limit};
+  bool good = settle(engine, catalog, &extent);
+  *more = extent.more;
+  return good;
 }
 
 /* ------------------------------------------------------------------------------------------------ filling */
@@ -194,32 +276,37 @@ static bool collect(struct engine *engine, const struct summary *s, const struct
   return sql_run(engine, "list_time_stored", v) && engine_commit(engine);
 }
 
-/* The list becomes the dirty list in short transactions; the last one makes the stored rows count. */
+static bool publish_listed(struct engine *engine, const struct summary *s, const struct sql_variable *v,
+                           int64_t first, int64_t last) {
+  sqlite3_stmt *insert = engine_prepare(
+      engine, sql_text(engine, s->kind == KIND_TIME ? "list_publish_time" : "list_publish_key", v));
+  if (insert) {
+    sqlite3_bind_int64(insert, 1, first);
+    sqlite3_bind_int64(insert, 2, last);
+  }
+  engine_step(engine, insert);
+  engine_finalize(engine, insert);
+  return engine_ok(engine);
+}
+
+/* The list becomes the dirty list in short transactions; the last one makes the stored rows count. Not so once
+   the summary is no longer ours to fill. */
 static bool publish_list(struct engine *engine, struct summary *s, const struct sql_variable *v,
                          int64_t token) {
-  int64_t n = engine_int(engine, sql_text(engine, "list_count", v));
-  for (int64_t from = 1; engine_ok(engine); from += LIST_BATCH) {
+  int64_t total = engine_int(engine, sql_text(engine, "list_count", v)), n = LIST_FIRST, done = 0;
+  do {
     if (!engine_begin(engine)) return false;
-    bool ours =
-        engine_int(engine, engine_printf(engine, "SELECT token=%lld FROM almanac_summary WHERE id=%lld",
-                                         (long long)token, (long long)s->id)) != 0;
-    if (ours) {
-      sqlite3_stmt *insert = engine_prepare(
-          engine, sql_text(engine, s->kind == KIND_TIME ? "list_publish_time" : "list_publish_key", v));
-      if (insert) {
-        sqlite3_bind_int64(insert, 1, from);
-        sqlite3_bind_int64(insert, 2, from + LIST_BATCH - 1);
-      }
-      engine_step(engine, insert);
-      engine_finalize(engine, insert);
-    }
-    bool last = from + LIST_BATCH > n;
-    if (ours && last) sql_run(engine, "fill", v);
+    if (engine_int(engine, engine_printf(engine, "SELECT token=%lld FROM almanac_summary WHERE id=%lld",
+                                         (long long)token, (long long)s->id)) == 0)
+      return engine_commit(engine);
+    publish_listed(engine, s, v, done + 1, done + n);
+    done += n;
+    if (done >= total) sql_run(engine, "fill", v);
     if (!engine_commit(engine)) return false;
-    if (ours && last) s->state = 1;
-    if (!ours || last) break;
-  }
-  return engine_ok(engine);
+    n = pace_next(engine, n, engine->pace.held_s);
+  } while (done < total);
+  s->state = 1;
+  return true;
 }
 
 bool claim_filling(struct engine *engine, const struct summary *s, int64_t token, bool *taken) {
@@ -323,7 +410,6 @@ int64_t claim_share(struct engine *engine, const struct summary *s, int64_t toke
 
 int64_t claim_mark(struct engine *engine, const struct summary *s, int64_t token, int64_t n) {
   const struct sql_variable *v = summary_variables(engine, s);
-  v = sql_literal(engine, v, "dirty_row", s->kind == KIND_TIME ? "p1" : "rowid");
   sqlite3_stmt *claim = engine_prepare(engine, sql_text(engine, "claim", v));
   if (claim) {
     sqlite3_bind_int64(claim, 1, token);

@@ -10,6 +10,9 @@
    in the regions into the dirty lists. */
 bool claim_settle(struct engine *engine, const struct catalog *catalog);
 
+/* The same for about `limit` partitions of each track; *more tells whether some were left for another one. */
+bool claim_settle_some(struct engine *engine, const struct catalog *catalog, int64_t limit, bool *more);
+
 /* Within a write transaction: everything of the summary is dirty from now on. */
 bool claim_unfill(struct engine *engine, struct summary *summary);
 

@@ -5,6 +5,12 @@
 
 /* What one statement of a batch should take: its sort stays in the processor's cache, its overhead small. */
 #define SLICE_S 0.02
+#define ROW_S   10e-6 /* what publishing a row may take, before the first are published */
+
+enum {
+  ROWS_TOLD = 100,  /* published rows from which on their time tells something */
+  ROWS_FIRST = 1000 /* rows of a generation in the first transaction */
+};
 
 /* ------------------------------------------------------------------------------------------- preparation */
 
@@ -44,6 +50,7 @@ bool compute_open(struct engine *engine, const struct summary *s, int64_t token,
   c->summary = s;
   c->token = token;
   c->slice = 16;
+  c->row_s = ROW_S;
   if (s->kind != KIND_WHOLE) compute_plan(engine, s, &c->searches);
   /* What is dirty of the parent would be computed for each slice. */
   if (s->parent &&
@@ -109,11 +116,10 @@ static bool compute_rows(struct engine *engine, struct computation *c, int64_t n
 
 bool compute_claimed(struct engine *engine, struct computation *c, int64_t *rows) {
   const struct sql_variable *v = c->variables;
-  if (!sql_run(engine, "claimed_clear", v) || !engine_exec(engine, "BEGIN")) return false;
+  if (!sql_run(engine, "claimed_clear", v)) return false;
   run_bound(engine, "claim_read", v, c->token, 0);
   if (c->summary->kind == KIND_TIME) sql_run(engine, "claimed_ranges", v);
   compute_rows(engine, c, engine_int(engine, sql_text(engine, "claimed_count", v)));
-  engine_commit(engine);
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
   return engine_ok(engine);
 }
@@ -127,33 +133,89 @@ static bool count_version(struct engine *engine, const struct sql_variable *v, c
   return sql_run(engine, "publish_version", sql_literal(engine, v, "stored_partitions", partitions));
 }
 
-/* Runs a section that deletes or inserts stored rows; how many. */
-static int change_stored(struct engine *engine, const char *section, const struct sql_variable *v) {
-  return sql_run(engine, section, v) ? sqlite3_changes(engine->db) : 0;
+/* Some of a batch: the claimed partitions number `first` to `last`, `all` of them or not. */
+struct piece {
+  int64_t first, last;
+  bool all;
+  int64_t published; /* partitions of which nobody has changed rows since */
+  int64_t inserted;  /* rows */
+};
+
+/* Runs a section on a piece; its number where it tells one, else how many rows it has changed. */
+static int64_t on_piece(struct engine *engine, const char *section, const struct computation *c,
+                        const struct piece *piece) {
+  sqlite3_stmt *statement = engine_prepare(engine, sql_text(engine, section, c->variables));
+  if (statement) {
+    sqlite3_bind_int64(statement, 1, piece->first);
+    sqlite3_bind_int64(statement, 2, piece->last);
+    if (sqlite3_bind_parameter_count(statement) > 2) sqlite3_bind_int64(statement, 3, c->token);
+  }
+  int64_t told = engine_step(engine, statement) ? sqlite3_column_int64(statement, 0) : -1;
+  engine_finalize(engine, statement);
+  return told >= 0 ? told : sqlite3_changes(engine->db);
+}
+
+/* Within a write transaction. */
+static bool publish_piece(struct engine *engine, const struct computation *c, struct piece *piece) {
+  const struct sql_variable *v = c->variables;
+  int64_t before = on_piece(engine, "publish_left", c, piece);
+  on_piece(engine, "publish_lost", c, piece);
+  piece->published = on_piece(engine, "publish_left", c, piece);
+  int64_t more_partitions = -on_piece(engine, "publish_partitions", c, piece);
+  int64_t deleted = on_piece(engine, "publish_delete", c, piece);
+  bool all = piece->all && piece->published == before;
+  if (!all) sql_run(engine, "publish_index", v); /* there already, but where some were lost */
+  if (all && sql_run(engine, "publish_insert_all", v))
+    piece->inserted = sqlite3_changes(engine->db);
+  else
+    piece->inserted = on_piece(engine, "publish_insert", c, piece);
+  more_partitions += on_piece(engine, "publish_partitions", c, piece);
+  on_piece(engine, "publish_clean", c, piece);
+  return count_version(engine, v,
+                       engine_printf(engine, "stored_rows+%lld", (long long)(piece->inserted - deleted)),
+                       engine_printf(engine, "stored_partitions+%lld", (long long)more_partitions));
+}
+
+/* How many of the claimed partitions go into one transaction: all of them, unless it would hold the lock for
+   longer than --lock-ms. */
+static int64_t piece_size(const struct engine *engine, const struct computation *c, int64_t claimed,
+                          int64_t rows) {
+  double whole_s = (double)rows * c->row_s;
+  if (whole_s <= engine->settings->lock_ms / 1000.0) return claimed;
+  int64_t n = (int64_t)((double)claimed * pace_goal_s(engine) / whole_s);
+  return n < 1 ? 1 : n;
+}
+
+static bool check_rows(struct engine *engine, int64_t foreign) {
+  if (!engine_ok(engine) || foreign == 0) return engine_ok(engine);
+  return engine_fail(engine, CODE_FAILED,
+                     "rows of the result belong to none of the partitions that they were computed from");
 }
 
 bool compute_publish(struct engine *engine, struct computation *c, int64_t next, int64_t *published,
                      int64_t *taken) {
   const struct sql_variable *v = c->variables;
-  int64_t before = engine_int(engine, sql_text(engine, "claimed_count", v));
+  int64_t claimed = engine_int(engine, sql_text(engine, "claimed_last", v));
   int64_t computed = engine_int(engine, sql_text(engine, "rows_count", v));
-  char *partitions = sql_text(engine, "publish_partitions", v);
-  if (!engine_begin(engine)) return false;
-  run_bound(engine, "publish_lost", v, c->token, 0);
-  *published = engine_int(engine, sql_text(engine, "claimed_count", v));
-  int64_t more_partitions = -engine_int(engine, partitions);
-  int more_rows = -change_stored(engine, "publish_delete", v);
-  int inserted = change_stored(engine, *published == before ? "publish_insert_all" : "publish_insert", v);
-  if (engine_ok(engine) && *published == before && inserted != computed)
-    engine_fail(engine, CODE_FAILED,
-                "rows of the result belong to none of the partitions that they were computed from");
-  more_rows += inserted;
-  more_partitions += engine_int(engine, partitions);
-  run_bound(engine, "publish_clean", v, c->token, 0);
-  count_version(engine, v, engine_printf(engine, "stored_rows+%d", more_rows),
-                engine_printf(engine, "stored_partitions+%lld", (long long)more_partitions));
-  *taken = claim_mark(engine, c->summary, c->token, next);
-  return engine_commit(engine);
+  int64_t n = piece_size(engine, c, claimed, computed);
+  struct piece piece = {.last = 0, .all = n == claimed};
+  *published = *taken = 0;
+  c->held_s = 0;
+  if (!piece.all && sql_run(engine, "publish_index", v))
+    check_rows(engine, engine_int(engine, sql_text(engine, "rows_foreign", v)));
+  while (piece.last < claimed && engine_begin(engine)) {
+    piece.first = piece.last + 1;
+    piece.last = piece.last + n < claimed ? piece.last + n : claimed;
+    publish_piece(engine, c, &piece);
+    *published += piece.published;
+    if (piece.all && piece.published == claimed) check_rows(engine, computed - piece.inserted);
+    if (piece.last == claimed) *taken = claim_mark(engine, c->summary, c->token, next);
+    if (!engine_commit(engine)) return false;
+    if (piece.inserted >= ROWS_TOLD) c->row_s = engine->pace.held_s / (double)piece.inserted;
+    c->held_s += engine->pace.held_s;
+    n = pace_next(engine, n, engine->pace.held_s);
+  }
+  return sql_run(engine, "publish_index_drop", v);
 }
 
 /* ------------------------------------------------------------------------------------------------- whole */
@@ -161,19 +223,15 @@ bool compute_publish(struct engine *engine, struct computation *c, int64_t next,
 /* Copies or deletes rows in transactions that stay within lock_ms; `section` works on rowids ?1 to ?2. The
    stored table may be another definition's by now. */
 static bool in_batches(struct engine *engine, const struct summary *s, const char *section,
-                       const struct sql_variable *v, int64_t last) {
-  int64_t n = 1000;
-  for (int64_t from = 1; from <= last && engine_ok(engine);) {
-    double started = engine_clock_s();
+                       const struct sql_variable *v, int64_t first, int64_t last) {
+  int64_t n = ROWS_FIRST;
+  for (int64_t from = first; from <= last && engine_ok(engine);) {
+    int64_t to = from + n - 1 < last ? from + n - 1 : last;
     if (!engine_begin(engine)) return false;
     if (!catalog_has(engine, s)) return engine_fail(engine, CODE_FAILED, "it was dropped meanwhile");
-    if (!run_bound(engine, section, v, from, from + n - 1) || !engine_commit(engine)) return false;
-    double spent_ms = (engine_clock_s() - started) * 1000;
-    from += n;
-    if (spent_ms < engine->settings->lock_ms / 4.0)
-      n *= 2;
-    else if (spent_ms > engine->settings->lock_ms / 2.0 && n > 100)
-      n /= 2;
+    if (!run_bound(engine, section, v, from, to) || !engine_commit(engine)) return false;
+    from = to + 1;
+    n = pace_next(engine, n, engine->pace.held_s);
   }
   return engine_ok(engine);
 }
@@ -185,13 +243,15 @@ bool compute_whole(struct engine *engine, struct computation *c, int64_t *rows) 
   run_bound(engine, "compute_whole", v, c->token, 0);
   if (!engine_commit(engine)) return false;
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
-  if (!in_batches(engine, c->summary, "whole_insert", v, *rows) || !engine_begin(engine)) return false;
+  /* Older generations, dead ones' among them, lie before ours. */
+  int64_t older = engine_int(engine, sql_text(engine, "stored_last", v));
+  if (!in_batches(engine, c->summary, "whole_insert", v, 1, *rows) || !engine_begin(engine)) return false;
   sql_run(engine, "whole_flip", v);
   if (engine_ok(engine) && sqlite3_changes(engine->db) > 0)
     count_version(engine, v, engine_printf(engine, "%lld", (long long)*rows), "1");
   if (!engine_commit(engine)) return false;
   return in_batches(engine, c->summary, "whole_delete", v,
-                    engine_int(engine, sql_text(engine, "stored_last", v)));
+                    engine_int(engine, sql_text(engine, "stored_first", v)), older);
 }
 
 /* ------------------------------------------------------------------------------------------------- proof */

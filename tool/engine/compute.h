@@ -14,6 +14,8 @@ struct computation {
   const struct sql_variable *variables;
   int64_t token;
   int64_t slice; /* partitions computed by one statement */
+  double row_s;  /* what publishing a row takes: from the last batch */
+  double held_s; /* how long publishing the last batch held the write lock, in all */
   bool
       searches; /* the partitions' rows are found by an index; otherwise every batch reads the whole source */
 };
@@ -22,11 +24,12 @@ bool compute_open(struct engine *engine, const struct summary *summary, int64_t 
                   struct computation *computation);
 bool compute_close(struct engine *engine, struct computation *computation);
 
-/* Reads the partitions claimed under our token and computes their rows; *rows gets their number. */
+/* Reads the partitions claimed under our token and computes their rows; *rows gets their number. Each slice is
+   read in a transaction of its own: a reader would keep writers from committing where there is no WAL. */
 bool compute_claimed(struct engine *engine, struct computation *computation, int64_t *rows);
 
-/* Replaces the stored rows of the claimed partitions; *published gets the number of partitions. The same
-   transaction claims the `next` ones, which saves one, and waiting for the disk; *taken gets their number. */
+/* Replaces the stored rows of the claimed partitions, in as many transactions as --lock-ms asks for; *published
+   gets the number of partitions. The last transaction claims the `next` ones, which saves one, and waiting for the disk; *taken gets their number. */
 bool compute_publish(struct engine *engine, struct computation *computation, int64_t next, int64_t *published,
                      int64_t *taken);
 

@@ -228,15 +228,23 @@ char *engine_column(struct engine *engine, sqlite3_stmt *statement, int i) {
 }
 
 bool engine_begin(struct engine *engine) {
-  return engine_exec(engine, "BEGIN IMMEDIATE");
+  if (engine_ok(engine)) pace_before(engine);
+  if (!engine_exec(engine, "BEGIN IMMEDIATE")) return false;
+  pace_began(engine);
+  return engine_ok(engine);
 }
 
 bool engine_commit(struct engine *engine) {
-  return engine_exec(engine, "COMMIT");
+  double started_s = engine_clock_s();
+  if (!engine_exec(engine, "COMMIT")) return false;
+  pace_ended(engine, engine_clock_s() - started_s);
+  return true;
 }
 
 void engine_rollback(struct engine *engine) {
-  if (engine->db && !sqlite3_get_autocommit(engine->db)) sqlite3_exec(engine->db, "ROLLBACK", 0, 0, 0);
+  if (!engine->db || sqlite3_get_autocommit(engine->db)) return;
+  sqlite3_exec(engine->db, "ROLLBACK", 0, 0, 0);
+  pace_ended(engine, 0);
 }
 
 void engine_end(struct engine *engine) {
@@ -278,7 +286,7 @@ static int on_busy(void *context, int tries) {
   double now_s = engine_clock_s();
   if (tries == 0) engine->waits_since_s = now_s;
   if (stop_signal || (now_s - engine->waits_since_s) * 1000 >= engine->settings->busy_timeout_ms) return 0;
-  sqlite3_sleep(tries < 5 ? 1 : tries < 20 ? 5 : 25);
+  sqlite3_sleep(tries < 20 ? 1 : tries < 100 ? 2 : 10);
   return 1;
 }
 

@@ -5,6 +5,7 @@
 */
 #ifndef ALMANAC_ENGINE_H
 #define ALMANAC_ENGINE_H
+#include "tool/engine/pace.h"
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,7 +58,8 @@ struct engine {
   double deadline_s;    /* of --max-time on engine_clock_s(); 0: none */
   double waits_since_s; /* for a lock, on the same clock */
   bool echo;            /* print what engine_exec runs: --dry-run */
-  int owner_file;       /* of owner.h: its descriptor, 0 while it is not open */
+  struct pace pace;
+  int owner_file; /* of owner.h: its descriptor, 0 while it is not open */
   struct arena_block *arena;
   struct deferred *deferred;
 };
@@ -149,7 +151,7 @@ char *engine_string(struct engine *engine, const char *sql);
 /* Column `i` of the current row as arena text; NULL for NULL. */
 char *engine_column(struct engine *engine, sqlite3_stmt *statement, int i);
 
-/* BEGIN IMMEDIATE, COMMIT. ROLLBACK works on a failed engine too and keeps its failure. */
+/* BEGIN IMMEDIATE, after a gap for other writers, and COMMIT (pace.h). ROLLBACK works on a failed engine too and keeps its failure. */
 bool engine_begin(struct engine *engine);
 bool engine_commit(struct engine *engine);
 void engine_rollback(struct engine *engine);

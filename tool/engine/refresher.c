@@ -10,18 +10,35 @@
 
 enum {
   BATCH_FIRST = 16, /* partitions in the first batch; from there on the time that publishing takes decides */
-  BATCH_GROWTH_MAX = 4, /* one step of the batch's size up or down */
+  SETTLE_FIRST = 1000 /* changed partitions handed out in the first transaction: some milliseconds */
 };
 
+/* The rest of many changes, in transactions that keep nobody waiting for long. */
+static bool settle_rest(struct engine *engine, struct catalog *catalog, bool more) {
+  for (int64_t n = SETTLE_FIRST; more && engine_ok(engine) && !engine_stopping(engine);) {
+    n = pace_next(engine, n, engine->pace.held_s);
+    if (!engine_begin(engine)) return false;
+    if (!catalog_is_current(engine, catalog)) {
+      engine_rollback(engine);
+      return refresher_settle(engine, catalog);
+    }
+    claim_settle_some(engine, catalog, n, &more);
+    if (!engine_commit(engine)) return false;
+  }
+  return engine_ok(engine);
+}
+
 bool refresher_settle(struct engine *engine, struct catalog *catalog) {
+  bool more = false;
   if (!engine_begin(engine)) return false;
   if (!catalog_is_current(engine, catalog) &&
       !(catalog_require_running(engine) && catalog_load(engine, catalog)))
     return false;
   if (!repair_definitions(engine, catalog)) return false;
   for (size_t i = 0; i < catalog->n; i++) bounds_cover(engine, catalog->summaries[i]);
-  if (repair_shapes(engine, catalog) && repair_capture(engine, catalog)) claim_settle(engine, catalog);
-  return engine_commit(engine);
+  if (repair_shapes(engine, catalog) && repair_capture(engine, catalog))
+    claim_settle_some(engine, catalog, SETTLE_FIRST, &more);
+  return engine_commit(engine) && settle_rest(engine, catalog, more);
 }
 
 static bool is_dirty(struct engine *engine, const struct summary *s) {
@@ -62,17 +79,6 @@ static bool prove(struct engine *engine, struct catalog *catalog, struct summary
   return engine_commit(engine);
 }
 
-/* `held_s` is how long the batch just done kept others waiting, at least half of lock_ms being left for a
- * slow disk. */
-static int64_t next_batch(const struct engine *engine, int64_t n, double held_s) {
-  double goal_s = engine->settings->lock_ms / 2000.0;
-  double factor = held_s > 0 ? goal_s / held_s : BATCH_GROWTH_MAX;
-  if (factor > BATCH_GROWTH_MAX) factor = BATCH_GROWTH_MAX;
-  if (factor < 1.0 / BATCH_GROWTH_MAX) factor = 1.0 / BATCH_GROWTH_MAX;
-  int64_t next = (int64_t)((double)n * factor);
-  return next < 1 ? 1 : next;
-}
-
 /* Is all that is left of the summary in the hands of others who live? */
 static bool others_have_it(struct engine *engine, const struct summary *s, int64_t token) {
   int64_t others = 0;
@@ -100,21 +106,14 @@ static bool run_batches(struct engine *engine, struct computation *c, struct ref
   /* Without an index every batch would read the whole source: do it all in one. */
   bool one_piece = !c->searches || !s->proven;
   int64_t n = one_piece ? INT64_MAX : BATCH_FIRST, taken = 0;
-  char *mode = engine_string(engine, "PRAGMA journal_mode");
-  bool wal = mode && strcmp(mode, "wal") == 0;
   while (engine_ok(engine) && !engine_stopping(engine) &&
          (taken > 0 || (taken = take(engine, s, c->token, n)) > 0)) {
     struct arena_block *mark = engine_mark(engine);
     int64_t rows = 0, published = 0, done = taken;
-    double started = engine_clock_s();
     if (!compute_claimed(engine, c, &rows)) break;
-    double computed = engine_clock_s();
     int64_t next = engine_stopping(engine) ? 0 : claim_share(engine, s, c->token, n);
     if (!compute_publish(engine, c, next, &published, &taken)) break;
-    double held_s = engine_clock_s() - computed;
-    /* A reader holds up a writer's commit where there is no WAL. */
-    if (!wal && computed - started > 2 * held_s) held_s = (computed - started) / 2;
-    if (!one_piece) n = next_batch(engine, done, held_s);
+    if (!one_piece) n = pace_next(engine, done, c->held_s);
     report->progress(report->context, published, total, rows);
     engine_release(engine, mark);
   }

@@ -67,10 +67,11 @@ struct summary {
   int64_t unit, unit_offset;
   int state;
   bool proven;
-  char *broken;  /* why it could not be derived, or NULL */
-  bool renamed;  /* its definition follows a rename of which the catalog doesn't know yet */
-  bool outdated; /* broken, but can be declared again as it stands: it has other columns or partitions now */
-  bool rebound;  /* a name in it means another column of the source than it did */
+  bool postponed; /* changes wait in a region, for somebody is computing a summary from before them */
+  char *broken;   /* why it could not be derived, or NULL */
+  bool renamed;   /* its definition follows a rename of which the catalog doesn't know yet */
+  bool outdated;  /* broken, but can be declared again as it stands: it has other columns or partitions now */
+  bool rebound;   /* a name in it means another column of the source than it did */
 };
 
 /* The kind's name in the catalog and in messages. */

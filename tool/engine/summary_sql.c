@@ -150,6 +150,7 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     v = sql_literal(engine, v, lists[i].name, for_partition(engine, s, lists[i].format, lists[i].separator));
   v = sql_literal(engine, v, "list_unique", s->kind == KIND_TIME ? ", UNIQUE(p1)" : "");
+  v = sql_literal(engine, v, "dirty_row", s->kind == KIND_TIME ? "p1" : "rowid");
   if (s->kind != KIND_KEY) return v;
   v = sql_literal(engine, v, "key_names", key_names(engine, s));
   v = sql_template(engine, v, "keys", for_partition(engine, s, "%e", ", "));
