@@ -109,7 +109,7 @@ CASE WHEN NOT coalesce({captured}, 0) THEN 'triggers are missing, or a unique in
 name, kind, exact, refreshed_at, stored_to, dirty, stored_version, last_error, stored_from, partitions, clean, stored_rows, lag_seconds, behind_seconds, run_at, run_seconds, run_partitions, run_rows, frozen_before, late, amiss
 
 -- @status_select
-SELECT s.name, s.kind, s.exact, strftime('%Y-%m-%dT%H:%M:%SZ', s.refreshed_at, 'unixepoch'), f.stored_to, f.dirty, s.stored_version, s.last_error,
+SELECT s.name, s.kind, s.exact||coalesce(', frozen before '||t.frozen_before, ''), strftime('%Y-%m-%dT%H:%M:%SZ', s.refreshed_at, 'unixepoch'), f.stored_to, f.dirty, s.stored_version, s.last_error,
   f.stored_from, s.stored_partitions,
   CASE WHEN f.ok THEN max(1.0-f.dirty*1.0/max(s.stored_partitions, 1), 0.0) WHEN f.dirty THEN 0.0 END, s.stored_rows,
   CASE WHEN f.dirty OR f.newer THEN max(strftime('%s', 'now')-s.refreshed_at, 0) WHEN NOT f.dirty AND NOT f.newer THEN 0 END, f.behind,
@@ -124,12 +124,12 @@ CREATE VIEW almanac_status({status_columns}) AS
 {select};
 
 -- @dirty_time
-(SELECT count(*) FROM (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION SELECT p1 FROM {dirty}))+NOT {ok}
+(SELECT count(*) FROM (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff'{since x=lo} UNION SELECT p1 FROM {dirty}))+NOT {ok}
 
 -- A change may lie beyond the bounds of a time zone until the next refresh, so that its bucket is not known yet.
 
 -- @dirty_zone
-(SELECT count(*) FROM {dirty})+(SELECT count(*) FROM {region} WHERE hi<>x'ff')+NOT {ok}
+(SELECT count(*) FROM {dirty})+(SELECT count(*) FROM {region} WHERE hi<>x'ff'{since x=lo})+NOT {ok}
 
 -- @dirty_key
 (SELECT count(*) FROM (SELECT {region_columns} FROM {region} UNION SELECT {dirty_columns} FROM {dirty}))+NOT {ok}

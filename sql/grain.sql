@@ -156,4 +156,4 @@ strftime('{format}', (SELECT max(start) FROM {bounds}), 'unixepoch')
 SELECT CAST(min(s) AS INTEGER), CAST(max(s) AS INTEGER) FROM (SELECT {seconds_of_time x=t} AS s FROM (SELECT min({time}) AS t FROM {source} WHERE {time}>={lowest} AND {time}<{above_times} UNION ALL SELECT max({time}) FROM {source} WHERE {time}<{above_times}{changed_times}))
 
 -- @changed_times
- UNION ALL SELECT min(lo) FROM {region} WHERE hi<>x'ff' UNION ALL SELECT max(lo) FROM {region} WHERE hi<>x'ff'
+ UNION ALL SELECT min(lo) FROM {region} WHERE hi<>x'ff' UNION ALL SELECT max(lo) FROM {region} WHERE hi<>x'ff' UNION ALL SELECT frozen_before FROM almanac_track WHERE id={track}

@@ -42,7 +42,7 @@ INSERT INTO {region} SELECT b, {unit_hi p=b} FROM (WITH RECURSIVE walk(b) AS (
 -- its token cleared: what they computed is from before this change.
 
 -- @fan_time
-INSERT INTO {dirty}(p1) SELECT DISTINCT {start x=lo} FROM {region} WHERE hi<>x'ff' AND lo<={upto} AND {start x=lo} IS NOT NULL ON CONFLICT(p1) DO UPDATE SET token=NULL
+INSERT INTO {dirty}(p1) SELECT DISTINCT {start x=lo} FROM {region} WHERE hi<>x'ff' AND lo<={upto} AND {start x=lo} IS NOT NULL{since x=lo} ON CONFLICT(p1) DO UPDATE SET token=NULL
 
 -- @fan_key
 UPDATE {dirty} SET token=NULL WHERE token IS NOT NULL AND rowid IN (SELECT d.rowid FROM {region} r CROSS JOIN {dirty} d ON {region_dirty_matches} WHERE r.rowid<={upto});
@@ -119,15 +119,20 @@ UPDATE almanac_track SET irregular=1 WHERE id={track}
 
 -- @list_time_walk
 INSERT INTO {list} SELECT b FROM (WITH RECURSIVE walk(b) AS (
-  SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM main.{source} WHERE {time}>={lowest} AND {time}<?1))
+  SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM main.{source} WHERE {time}>={oldest} AND {time}<?1))
   UNION ALL SELECT (SELECT {start x=m} FROM (SELECT min({time}) AS m FROM main.{source} WHERE {time}>={hi p=walk.b} AND {time}<?1)) FROM walk WHERE walk.b IS NOT NULL)
  SELECT b FROM walk WHERE b IS NOT NULL)
 
 -- @list_time_scan
-INSERT INTO {list} SELECT DISTINCT {start x={time}} FROM main.{source} WHERE {time}>={lowest} AND {time}<?1
+INSERT INTO {list} SELECT DISTINCT {start x={time}} FROM main.{source} WHERE {time}>={oldest} AND {time}<?1
 
 -- @list_time_stored
-INSERT INTO {list} SELECT DISTINCT {partition} FROM main.{stored} WHERE 1 ON CONFLICT DO NOTHING
+INSERT INTO {list} SELECT DISTINCT {partition} FROM main.{stored} WHERE 1{since_start x={partition}} ON CONFLICT DO NOTHING
+
+-- What its parent has stored of time whose raw rows are pruned.
+
+-- @list_time_parent
+INSERT INTO {list} SELECT DISTINCT {start x={from_time}} FROM main.{from} WHERE 1{since_start x={from_time}} ON CONFLICT DO NOTHING
 
 -- @list_key
 INSERT INTO {list} SELECT DISTINCT {q_keys} FROM main.{source} q
@@ -162,7 +167,7 @@ UPDATE {dirty} SET token=NULL WHERE token=?1
 INSERT INTO {claimed}({dirty_columns}) SELECT {dirty_columns} FROM main.{dirty} WHERE token=?1 ORDER BY {dirty_order}
 
 -- @claimed_ranges
-UPDATE {claimed} SET lo={lo p=p1}, hi={hi p=p1}
+UPDATE {claimed} SET lo={part_lo p=p1}, hi={hi p=p1}
 
 -- A batch is computed in slices: a sort that fits the processor's cache is faster than one that doesn't.
 
@@ -177,7 +182,7 @@ SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN
 
 -- @part_time_scan
 SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {slice} m CROSS JOIN {source} q
- CROSS JOIN {claimed} d ON d.p1={start x=q.{time}} AND d.i BETWEEN m.first AND m.last WHERE q.{time}<{above_times}
+ CROSS JOIN {claimed} d ON d.p1={start x=q.{time}} AND d.i BETWEEN m.first AND m.last WHERE q.{time}<{above_times}{since x=q.{time}}
 
 -- @part_chain
 SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN {from} q ON q.{from_time}>=d.lo AND q.{from_time}<d.hi AND {from_clean}
@@ -312,8 +317,8 @@ EXPLAIN QUERY PLAN SELECT {source_columns} FROM temp.{claimed} d CROSS JOIN main
 
 -- @prove_list_time
 INSERT INTO temp.{claimed}(p1) SELECT b FROM (WITH RECURSIVE walk(b, n) AS (
-  SELECT (SELECT {start x=m} FROM (SELECT max({time}) AS m FROM main.{source} WHERE {time}>={lowest} AND {time}<{above_times})), 1
-  UNION ALL SELECT (SELECT {start x=m} FROM (SELECT max({time}) AS m FROM main.{source} WHERE {time}>={lowest} AND {time}<{lo p=walk.b})), n+1 FROM walk WHERE walk.b IS NOT NULL AND n<3)
+  SELECT (SELECT {start x=m} FROM (SELECT max({time}) AS m FROM main.{source} WHERE {time}>={oldest} AND {time}<{above_times})), 1
+  UNION ALL SELECT (SELECT {start x=m} FROM (SELECT max({time}) AS m FROM main.{source} WHERE {time}>={oldest} AND {time}<{lo p=walk.b})), n+1 FROM walk WHERE walk.b IS NOT NULL AND n<3)
  SELECT b FROM walk WHERE b IS NOT NULL) WHERE 1 ON CONFLICT DO NOTHING
 
 -- @prove_list_key

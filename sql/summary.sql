@@ -54,8 +54,8 @@ CREATE VIEW {tail_view}(start, lo) AS SELECT p, {lo p=p} FROM (SELECT coalesce({
 
 -- @view_due
 CREATE VIEW {due_view}(p) AS
-SELECT {start x=lo} AS p FROM {region} WHERE hi<>x'ff'
-UNION SELECT p1 FROM {dirty}
+SELECT {start x=lo} AS p FROM {region} WHERE hi<>x'ff'{since x=lo}
+UNION SELECT p1 FROM {dirty} WHERE 1{since_start x=p1}
 UNION SELECT b FROM (WITH RECURSIVE walk(b) AS (
   SELECT (SELECT {start x=m} FROM (SELECT min(q.{time}) AS m FROM {source} q WHERE q.{time}>=(SELECT lo FROM {tail_view}) AND q.{time}<{above_times})) WHERE {ok}
   UNION ALL SELECT (SELECT {start x=m} FROM (SELECT min(q.{time}) AS m FROM {source} q WHERE q.{time}>={hi p=walk.b} AND q.{time}<{above_times})) FROM walk WHERE walk.b IS NOT NULL)
@@ -76,7 +76,7 @@ SELECT * FROM (WITH {reads}({scope_names}) AS (SELECT {part_names} FROM {part}),
 
 -- @changed_time
 SELECT CAST(d.p AS {partition_cast}), {source_columns} FROM {due_view} d
- CROSS JOIN {source} q ON likelihood(q.{time}>={lo p=d.p}, 0.000001) AND likelihood(q.{time}<{hi p=d.p}, 0.000001) AND {ok}
+ CROSS JOIN {source} q ON likelihood(q.{time}>={part_lo p=d.p}, 0.000001) AND likelihood(q.{time}<{hi p=d.p}, 0.000001) AND {ok}
 
 -- What has no place on the time axis (other types, NULL), and everything when the stored rows can't be trusted.
 
@@ -113,7 +113,7 @@ UNION ALL SELECT CAST({any x=q.{from_time}} AS {partition_cast}), {source_column
 
 -- @view_time
 CREATE {temp}VIEW {name}({result_names}) AS
-SELECT {stored_columns} FROM {stored} s WHERE {clean_time row=s}
+SELECT {stored_columns} FROM {stored} s WHERE {clean row=s}
 UNION ALL SELECT {computed_columns} FROM {changed_arm}
 UNION ALL SELECT {computed_columns} FROM {other_arm};
 

@@ -36,6 +36,13 @@ static const struct command commands[] = {
     {"plan", verb_plan, "DATABASE NAME", 1, 1, OPTION_DATABASE, "show what a refresh of a summary would do",
      "Shows the partitions that a refresh would recompute and the query plans with which it\n"
      "would do so, and names the index that would help where one is missing."},
+    {"prune", verb_prune, "DATABASE", 0, 0,
+     OPTION_DATABASE | OPTION_DRY_RUN | OPTION_MAX_TIME | OPTION_LOCK_MS,
+     "delete raw rows that are old and summarized",
+     "Deletes the raw rows that are older than WITH (keep_raw = ...) of a summary says, once every\n"
+     "summary of their table has stored them, and freezes what is stored of their time. With\n"
+     "--dry-run it only says what would go. For cron, after a backup:\n"
+     "  30 3 * * *  almanac prune DATABASE"},
     {"drop", verb_drop, "DATABASE NAME... | --all", 1, -1, OPTION_DATABASE | OPTION_DRY_RUN | OPTION_ALL,
      "remove summaries, with all that belongs to them",
      "Removes the named summaries: the view, the stored rows and, with the last one on a table,\n"

@@ -14,6 +14,34 @@ static void notice_of_unit(struct engine *engine, const struct summary *s) {
                  s->name, s->source->name, s->time, s->time);
 }
 
+static void notice_of_frozen(struct engine *engine, const struct summary *s) {
+  if (!s->frozen) return;
+  char *before =
+      engine_string(engine, engine_printf(engine, "SELECT frozen_before FROM almanac_track WHERE id=%lld",
+                                          (long long)s->track));
+  talk_warning(engine->settings, "%s: starts at %s: older rows of %s are pruned", s->name,
+               before ? before : "", s->source->name);
+}
+
+void notices_of_late(struct engine *engine, const struct catalog *catalog) {
+  sqlite3_stmt *tracks =
+      engine_prepare(engine, "SELECT id, source, frozen_before, late FROM almanac_track WHERE late>0");
+  while (engine_step(engine, tracks)) {
+    int64_t track = sqlite3_column_int64(tracks, 0), late = sqlite3_column_int64(tracks, 3);
+    for (size_t i = 0; i < catalog->n; i++)
+      if (catalog->summaries[i]->track == track) {
+        late -= catalog->summaries[i]->late;
+        break;
+      }
+    if (late > 0)
+      talk_warning(engine->settings,
+                   "%s: changes came for %lld %s before %s, which prune has frozen: no summary shows them",
+                   engine_column(engine, tracks, 1), (long long)late, late == 1 ? "partition" : "partitions",
+                   engine_column(engine, tracks, 2));
+  }
+  engine_finalize(engine, tracks);
+}
+
 void notices_of_summary(struct engine *engine, const struct summary *s) {
   const struct settings *settings = engine->settings;
   if (s->kind == KIND_WHOLE)
@@ -32,4 +60,5 @@ void notices_of_summary(struct engine *engine, const struct summary *s) {
   char *advice = index_advice(engine, s);
   if (advice) talk_notice(settings, "%s: %s", s->name, advice);
   notice_of_unit(engine, s);
+  notice_of_frozen(engine, s);
 }

@@ -6,4 +6,7 @@
 /* Says what is worth knowing of a summary that was just declared. */
 void notices_of_summary(struct engine *engine, const struct summary *summary);
 
+/* Warns of changes that came for frozen time since the catalog was loaded: no summary shows them. */
+void notices_of_late(struct engine *engine, const struct catalog *catalog);
+
 #endif

@@ -2,6 +2,7 @@
 #include "tool/engine/catalog.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
+#include "tool/engine/prune.h"
 #include "tool/engine/upgrade.h"
 #include "tool/index_advice.h"
 #include "tool/verb.h"
@@ -16,6 +17,7 @@ struct plan {
   char *finding; /* the plan that finds a partition's rows, "" for a whole summary */
   char *reading; /* the plan of reading its name */
   char *advice;  /* an index that is missing, or NULL */
+  char *prune;   /* what prune would do, or NULL */
 };
 
 static const char *partition(struct engine *engine, const struct summary *s) {
@@ -50,7 +52,20 @@ static char *reading(struct engine *engine, const struct summary *s) {
   return engine_finish(engine, lines);
 }
 
-static struct plan make_plan(struct engine *engine, const struct summary *s) {
+static char *prune(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
+  struct prune_report report;
+  if (!s->track || s->kind != KIND_TIME || !(s->frozen || s->keep_raw.text)) return 0;
+  if (prune_preview(engine, catalog, s->track, &report))
+    return report.before ? engine_printf(engine, "%lld rows of %s before %s", (long long)report.rows,
+                                         report.source, report.before)
+                         : "nothing yet";
+  char *error = engine_recover(engine, 0);
+  char *refused = engine_printf(engine, "refused: %s", error ? error : "out of memory");
+  sqlite3_free(error);
+  return refused;
+}
+
+static struct plan make_plan(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
   bool searches;
   sqlite3_str *tables = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < s->n_tables; i++) sqlite3_str_appendf(tables, "%s%s", i ? ", " : "", s->tables[i]);
@@ -63,6 +78,7 @@ static struct plan make_plan(struct engine *engine, const struct summary *s) {
       .finding = finds ? compute_plan(engine, s, &searches) : "",
       .reading = reading(engine, s),
       .advice = finds ? index_advice(engine, s) : 0,
+      .prune = prune(engine, catalog, s),
   };
 }
 
@@ -73,6 +89,7 @@ static void print_text(const struct plan *plan, bool verbose) {
   printf("to do: %s\n", plan->to_do);
   if (*plan->finding) printf("rows of a partition:\n%s", plan->finding);
   if (plan->advice) printf("advice: %s\n", plan->advice);
+  if (plan->prune) printf("prune: %s\n", plan->prune);
   if (verbose) printf("reading %s:\n%s", plan->summary->name, plan->reading);
 }
 
@@ -81,9 +98,9 @@ static void print_json(struct engine *engine, const struct plan *plan) {
   char *json = engine_string(
       engine, engine_printf(engine,
                             "SELECT json_object('name', %Q, 'kind', %Q, 'partition', %Q, 'tables', %Q, "
-                            "'to_do', %Q, 'finding', %Q, 'reading', %Q, 'advice', %Q)",
+                            "'to_do', %Q, 'finding', %Q, 'reading', %Q, 'advice', %Q, 'prune', %Q)",
                             s->name, summary_kind_name(s->kind), plan->partition, plan->tables, plan->to_do,
-                            plan->finding, plan->reading, plan->advice));
+                            plan->finding, plan->reading, plan->advice, plan->prune));
   if (json) printf("%s\n", json);
 }
 
@@ -97,7 +114,7 @@ int verb_plan(struct engine *engine) {
                 engine->settings->database);
   if (s && s->broken) engine_fail(engine, CODE_FAILED, "%s", s->broken);
   if (!engine_ok(engine)) return engine->code;
-  struct plan plan = make_plan(engine, s);
+  struct plan plan = make_plan(engine, &catalog, s);
   if (!engine_ok(engine)) return engine->code;
   if (engine->settings->json)
     print_json(engine, &plan);

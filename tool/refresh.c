@@ -5,6 +5,7 @@
 #include "tool/engine/runs.h"
 #include "tool/engine/upgrade.h"
 #include "tool/jobs.h"
+#include "tool/notices.h"
 #include "tool/talk.h"
 #include "tool/textfile.h"
 #include "tool/verb.h"
@@ -294,6 +295,7 @@ static int run_once(struct engine *engine) {
   size_t n = 0, failed = 0;
   if (!load(engine, &catalog)) return engine->code;
   if (!engine->settings->dry_run && !refresher_settle(engine, &catalog)) return engine->code;
+  notices_of_late(engine, &catalog);
   char **names = asked_names(engine, &catalog, &n);
   if (!engine->settings->dry_run) failed = refresh_named(engine, &catalog, names, n);
   for (size_t i = 0; engine->settings->dry_run && i < n && engine_ok(engine); i++)

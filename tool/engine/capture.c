@@ -98,8 +98,14 @@ bool capture_join(struct engine *engine, struct catalog *catalog, struct summary
     s->unit = s->grain.unit;
     s->unit_offset = s->grain.unit_offset;
     create_region(engine, s);
-  } else if (s->kind == KIND_TIME)
+  } else if (s->kind == KIND_TIME) {
     refine_unit(engine, catalog, s);
+    s->frozen =
+        !s->parent &&
+        engine_int(engine,
+                   engine_printf(engine, "SELECT frozen_before IS NOT NULL FROM almanac_track WHERE id=%lld",
+                                 (long long)s->track)) != 0;
+  }
   return engine_ok(engine) && catalog_set_track(engine, s);
 }
 

@@ -97,16 +97,19 @@ static void derive(struct engine *engine, const struct catalog *before, struct s
   s->proven = known.proven;
   s->unit = known.unit;
   s->unit_offset = known.unit_offset;
+  s->frozen = known.frozen && !s->parent; /* of a chain the root is */
+  s->late = known.late;
 }
 
 bool catalog_load(struct engine *engine, struct catalog *catalog) {
   memset(catalog, 0, sizeof *catalog);
   catalog_keep_version(engine, catalog); /* first: a change while it is loaded shows */
   struct facts *facts = 0;
-  sqlite3_stmt *rows =
-      engine_prepare(engine, "SELECT s.id, s.name, s.definition, s.track, s.state, s.proven, t.unit, "
-                             "t.unit_offset, s.kind, t.shape, s.source FROM almanac_summary s "
-                             "LEFT JOIN almanac_track t ON t.id=s.track ORDER BY s.id");
+  sqlite3_stmt *rows = engine_prepare(
+      engine,
+      "SELECT s.id, s.name, s.definition, s.track, s.state, s.proven, t.unit, "
+      "t.unit_offset, s.kind, t.shape, s.source, t.frozen_before IS NOT NULL, t.late FROM almanac_summary s "
+      "LEFT JOIN almanac_track t ON t.id=s.track ORDER BY s.id");
   while (engine_step(engine, rows)) {
     struct summary *s = engine_alloc(engine, sizeof *s);
     facts = engine_grow(engine, facts, &catalog->n, sizeof *facts);
@@ -121,6 +124,8 @@ bool catalog_load(struct engine *engine, struct catalog *catalog) {
     s->unit_offset = sqlite3_column_int64(rows, 7);
     facts[catalog->n] = (struct facts){engine_column(engine, rows, 8), engine_column(engine, rows, 9),
                                        engine_column(engine, rows, 10)};
+    s->frozen = sqlite3_column_int(rows, 11) != 0;
+    s->late = sqlite3_column_int64(rows, 12);
     catalog_append(engine, catalog, s);
   }
   engine_finalize(engine, rows);

@@ -124,6 +124,7 @@ static bool fan_out(struct engine *engine, const struct catalog *catalog, const 
   if (engine_int(engine, sql_text(engine, time ? "region_any_time" : "region_any", v)) == 0)
     return engine_ok(engine);
   char *upto = region_upto(engine, any, extent);
+  if (any->frozen) sql_run(engine, "count_late", sql_literal(engine, v, "upto", upto));
   for (size_t i = 0; i < catalog->n; i++) {
     struct summary *s = catalog->summaries[i];
     if (s->track == any->track && s->broken) claim_unfill(engine, s);
@@ -273,6 +274,7 @@ static bool collect(struct engine *engine, const struct summary *s, const struct
   engine_finalize(engine, tail);
   engine_step(engine, statement);
   engine_finalize(engine, statement);
+  if (s->parent && summary_root(s)->frozen) sql_run(engine, "list_time_parent", v);
   return sql_run(engine, "list_time_stored", v) && engine_commit(engine);
 }
 

@@ -104,10 +104,16 @@ static bool prove(struct engine *engine, struct summary *s, bool asked) {
                                            s->proven, (long long)s->id));
 }
 
-static bool has_option(const struct statement *statement, const char *name) {
+static const struct definition_option *find_option(const struct statement *statement, const char *name) {
   for (size_t i = 0; i < statement->n_options; i++)
-    if (strcmp(statement->options[i].name, name) == 0) return true;
-  return false;
+    if (strcmp(statement->options[i].name, name) == 0) return &statement->options[i];
+  return 0;
+}
+
+/* Did the definition ask for what only parts have? */
+static bool asks_for_parts(const struct statement *statement) {
+  return find_option(statement, "partition") || find_option(statement, "keep_raw") ||
+         find_option(statement, "keep");
 }
 
 bool declare_create(struct engine *engine, struct catalog *catalog, const struct definitions *definitions,
@@ -131,11 +137,65 @@ bool declare_create(struct engine *engine, struct catalog *catalog, const struct
   /* Of an empty table nobody knows how its times will be spelled: until a refresh sees some, its name is its
    * query. */
   bool waits = s->kind == KIND_TIME && s->shape.is_guess;
-  if (s->kind != KIND_WHOLE && !waits && !prove(engine, s, has_option(statement, "partition"))) return false;
+  if (s->kind != KIND_WHOLE && !waits && !prove(engine, s, asks_for_parts(statement))) return false;
   if (!create_indexes(engine, s, summary_variables(engine, s))) return false;
   if (!capture_join(engine, catalog, s)) return false;
   *created = s;
   return catalog_append(engine, catalog, s);
+}
+
+/* ------------------------------------------------------------------------------------------------ retention
+ */
+
+bool declare_holds_frozen(struct engine *engine, const struct summary *s) {
+  if (!s->frozen) return false;
+  if (s->broken)
+    return engine_int(engine, engine_printf(engine, "SELECT EXISTS(SELECT 1 FROM \"%w_stored\")", s->name)) !=
+           0;
+  return engine_int(engine, sql_text(engine, "frozen_any", summary_variables(engine, s))) != 0;
+}
+
+static bool is_keep(const struct definition_option *option) {
+  return strcmp(option->name, "keep_raw") == 0 || strcmp(option->name, "keep") == 0;
+}
+
+/* Has `b` all options of `a`, but for how long rows are kept? */
+static bool covers_options(struct engine *engine, const struct statement *a, const struct statement *b) {
+  for (size_t i = 0; i < a->n_options; i++) {
+    if (is_keep(&a->options[i])) continue;
+    const struct definition_option *same = find_option(b, a->options[i].name);
+    if (!same || !declare_same(engine, same->value, a->options[i].value)) return false;
+  }
+  return engine_ok(engine);
+}
+
+static bool same_but_keep(struct engine *engine, const struct summary *s, const struct statement *statement) {
+  struct definitions old = {0};
+  bool same = definitions_read(engine, s->name, s->definition, &old) && old.n == 1 &&
+              declare_same(engine, old.statements[0].select, statement->select) &&
+              covers_options(engine, &old.statements[0], statement) &&
+              covers_options(engine, statement, &old.statements[0]);
+  definitions_free(&old);
+  return same;
+}
+
+bool declare_keep(struct engine *engine, const struct catalog *catalog, struct summary *s,
+                  const struct definitions *definitions, const struct statement *statement, bool *changed) {
+  *changed = false;
+  if (s->broken || !same_but_keep(engine, s, statement)) return engine_ok(engine);
+  struct summary *fresh = engine_alloc(engine, sizeof *fresh);
+  const char *shape = s->kind == KIND_TIME ? time_shape_text(engine, &s->shape) : 0;
+  struct catalog before = {.summaries = catalog->summaries};
+  while (before.n < catalog->n && catalog->summaries[before.n] != s) before.n++;
+  if (!fresh || !summary_derive(engine, &before, definitions, statement, shape, fresh)) return false;
+  if (fresh->kind != s->kind) return true; /* declared anew it will say why it can't */
+  *changed = true;
+  s->definition = fresh->definition;
+  s->keep_raw = fresh->keep_raw;
+  s->keep = fresh->keep;
+  s->keep_newest = fresh->keep_newest;
+  return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET definition=%Q WHERE id=%lld",
+                                           s->definition, (long long)s->id));
 }
 
 /* ----------------------------------------------------------------------------------------------- drop, arm

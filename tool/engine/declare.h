@@ -32,4 +32,12 @@ bool declare_remove_catalog(struct engine *engine);
 /* Are the definitions equal but for blanks, comments and the case of words? */
 bool declare_same(struct engine *engine, const char *a, const char *b);
 
+/* Has the summary stored rows of time whose raw rows are pruned? They can't be computed again. */
+bool declare_holds_frozen(struct engine *engine, const struct summary *summary);
+
+/* Takes the definition for that of the summary where only how long rows are kept differs: nothing is computed again.
+   *changed is false where more differs. */
+bool declare_keep(struct engine *engine, const struct catalog *catalog, struct summary *summary,
+                  const struct definitions *definitions, const struct statement *statement, bool *changed);
+
 #endif

@@ -108,6 +108,16 @@ static void free_definitions(void *definitions) {
   definitions_free(definitions);
 }
 
+static bool fail_frozen(struct engine *engine, const struct order *order, const struct definitions *file,
+                        const struct summary *existing) {
+  return engine_fail(engine, CODE_FAILED,
+                     "%s:%d:%d: %s: its definition has changed, but rows that it is computed from are "
+                     "pruned: what is stored of them "
+                     "would be lost. Give the new definition another name or, if that is meant, DROP "
+                     "MATERIALIZED VIEW %s first",
+                     file->file, order->at->line, order->at->column, existing->name, existing->name);
+}
+
 /* What reads it is dropped with it, and declared again at the end unless the files do so. */
 static bool drop_changed(struct engine *engine, struct order *order, struct summary *existing) {
   talk_notice(engine->settings, "%s: its definition has changed: it is rebuilt", existing->name);
@@ -131,6 +141,10 @@ bool order_create(struct engine *engine, struct order *order, const struct defin
   order->at = statement;
   if (existing && declare_same(engine, existing->definition, statement->text) && !existing->broken)
     return true;
+  bool kept = false;
+  if (existing && !declare_keep(engine, order->catalog, existing, file, statement, &kept)) return false;
+  if (kept) return true;
+  if (existing && declare_holds_frozen(engine, existing)) return fail_frozen(engine, order, file, existing);
   if (existing && !drop_changed(engine, order, existing)) return false;
   for (size_t i = 0; i < order->n_waiting; i++)
     order->waiting[i].done |= sqlite3_stricmp(order->waiting[i].statement->name, statement->name) == 0;

@@ -34,6 +34,19 @@ static bool declare_outdated(struct engine *engine, struct catalog *catalog, str
   return engine_exec(engine, "RELEASE almanac_outdated");
 }
 
+/* Declared anew it would lose what is stored of rows that are pruned. */
+static bool keeps_frozen(struct engine *engine, struct summary *s) {
+  if (!s->outdated || !declare_holds_frozen(engine, s)) return false;
+  s->outdated = false;
+  s->broken =
+      engine_printf(engine,
+                    "the schema has changed since it was declared: %s. Rebuilt it would lose what is stored "
+                    "of rows that are "
+                    "pruned: change the schema back or, if that is meant, almanac drop it and apply it again",
+                    s->whole_reason ? s->whole_reason : "it gives other columns or partitions than it did");
+  return true;
+}
+
 /* Not once a table is gone that it looks into. */
 static bool has_status(struct engine *engine) {
   engine_finalize(engine, engine_prepare(engine, "SELECT * FROM almanac_status"));
@@ -54,7 +67,7 @@ bool repair_definitions(struct engine *engine, struct catalog *catalog) {
   }
   for (size_t i = 0; i < catalog->n && engine_ok(engine);) {
     struct summary *s = catalog->summaries[i];
-    if (!s->outdated || !declare_outdated(engine, catalog, s)) {
+    if (!s->outdated || keeps_frozen(engine, s) || !declare_outdated(engine, catalog, s)) {
       i++;
       continue;
     }
@@ -125,8 +138,10 @@ bool repair_shapes(struct engine *engine, struct catalog *catalog) {
     if (!s->track && !s->shape.is_guess)
       return rebuild_track(engine, catalog, 0) && repair_shapes(engine, catalog);
     if (!s->track || !is_suspect(engine, s)) continue;
+    /* Frozen rows can't be computed again: they stay as they are, and numbers have no other spelling. */
+    if (s->frozen && !s->shape.is_text) continue;
     /* A rebuilt catalog is looked through from its start. */
-    if (!has_other_shape(engine, s))
+    if (s->frozen || !has_other_shape(engine, s))
       list_again(engine, catalog, s->track);
     else
       return rebuild_track(engine, catalog, s->track) && repair_shapes(engine, catalog);

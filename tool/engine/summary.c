@@ -1,6 +1,7 @@
 #include "tool/engine/summary.h"
 #include "tool/engine/additive.h"
 #include "tool/engine/chain.h"
+#include "tool/engine/retention.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,17 +49,32 @@ static bool read_options(struct engine *engine, struct deriving *d) {
       d->fixed = option;
     else if (strcmp(option->name, "index") == 0)
       d->summary->index = option->value;
-    else
+    else if (!retention_read(engine, d->summary, option)) {
+      if (!engine_ok(engine)) return false;
       return engine_fail(
           engine, CODE_FAILED,
-          "WITH (%s = ...): there is no such option; there are partition, source, static and index",
+          "WITH (%s = ...): there is no such option; there are partition, source, static, index, "
+          "keep_raw and keep",
           option->name);
+    }
   }
   return true;
 }
 
 /* ---------------------------------------------------------------------------------------- what the SELECT
  * reads */
+
+bool summary_reads(const struct summary *s, const char *table) {
+  if (s->source && !s->parent && sqlite3_stricmp(s->source->name, table) == 0) return true;
+  for (size_t i = 0; i < s->n_own_tables; i++)
+    if (sqlite3_stricmp(s->own_tables[i], table) == 0) return true;
+  return false;
+}
+
+const struct summary *summary_root(const struct summary *s) {
+  while (s->parent) s = s->parent;
+  return s;
+}
 
 static bool is_named(char *const *names, size_t n, const char *name) {
   for (size_t i = 0; i < n; i++)
@@ -112,6 +128,7 @@ static bool is_plain(struct engine *engine, const struct summary *s) {
 
 bool summary_become_whole(struct engine *engine, struct summary *s, const char *reason) {
   s->tables = add_name(engine, s->tables, &s->n_tables, s->source->name);
+  if (!s->parent) s->own_tables = add_name(engine, s->own_tables, &s->n_own_tables, s->source->name);
   s->track = 0;
   for (size_t i = 0; i < s->n_columns; i++) s->columns[i].partition = -1;
   s->live = is_plain(engine, s);
@@ -629,6 +646,9 @@ static bool read_tables(struct engine *engine, struct deriving *d, const struct 
   for (size_t i = 0; i < reads->n_opened && engine_ok(engine); i++)
     if (!chain_is_stored(d->catalog, reads->opened[i]))
       read_table(engine, d->summary, reads->opened[i], fixed, n_fixed);
+  for (size_t i = 0; i < d->summary->n_tables; i++)
+    d->summary->own_tables =
+        add_name(engine, d->summary->own_tables, &d->summary->n_own_tables, d->summary->tables[i]);
   return add_parent_tables(engine, d->summary, fixed, n_fixed);
 }
 
@@ -709,6 +729,7 @@ static bool derive(struct engine *engine, struct deriving *d, int *offset) {
   sqlite3_finalize(statement);
   if (!named || !read_parents(engine, d) || !derive_partition(engine, d) || !check_parents(engine, d))
     return false;
+  if (!retention_check(engine, s)) return false;
   if (s->kind != KIND_WHOLE && !find_source_columns(engine, d)) return false;
   if (!rewrite(engine, d)) return false;
   if (s->kind == KIND_WHOLE) return check_whole(engine, d);

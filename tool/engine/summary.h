@@ -23,6 +23,13 @@ struct result_column {
   bool indexed; /* a plain column by which rows are looked for: grouped by, or not REAL */
 };
 
+/* A span of time as an option says it: either months or seconds. */
+struct kept_span {
+  char *text; /* as written; NULL where the option is not there */
+  int64_t months;
+  int64_t seconds;
+};
+
 struct summary {
   int64_t id;
   char *name;
@@ -32,6 +39,9 @@ struct summary {
   char *whole_reason; /* KIND_WHOLE: why, for the user */
   bool live;          /* its view needs no extension; otherwise it shows the rows as of the last refresh */
   char *index;        /* WITH (index = ...), or NULL */
+  struct kept_span keep_raw; /* WITH (keep_raw = ...): prune may delete older raw rows (prune.h) */
+  struct kept_span keep;     /* WITH (keep = ...): older rows are not stored (keep.h) */
+  int64_t keep_newest;       /* ... of a key summary: how many keys are; else 0 */
 
   struct source *source; /* NULL for KIND_WHOLE; of a chain the table at its root */
   char *time;            /* KIND_TIME: the column of the source */
@@ -61,10 +71,14 @@ struct summary {
   size_t n_source_columns;
   char **tables; /* other tables: any change there dirties everything */
   size_t n_tables;
+  char **own_tables; /* those of them that it reads by itself, not through another summary */
+  size_t n_own_tables;
 
   /* From the catalog, for a summary that is declared. */
   int64_t track;
   int64_t unit, unit_offset;
+  bool frozen;  /* its track is, before some time (prune.h) */
+  int64_t late; /* how many changes came for frozen time, on the whole track */
   int state;
   bool proven;
   bool postponed; /* changes wait in a region, for somebody is computing a summary from before them */
@@ -88,6 +102,12 @@ bool summary_become_whole(struct engine *engine, struct summary *summary, const 
 
 /* The variables of every SQL text about the summary. */
 const struct sql_variable *summary_variables(struct engine *engine, const struct summary *summary);
+
+/* Does the SELECT read rows of the table by itself, not through another summary? Not those that are said to be static. */
+bool summary_reads(const struct summary *summary, const char *table);
+
+/* The first summary of a chain, which reads the table at its root; itself where it is in none. */
+const struct summary *summary_root(const struct summary *summary);
 
 /* Names in the database that follow from the summary's. */
 char *summary_object(struct engine *engine, const struct summary *summary, const char *what);

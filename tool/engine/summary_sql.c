@@ -169,7 +169,10 @@ static const struct sql_variable *part_variables(struct engine *engine, const st
                    s->kind == KIND_KEY ? "{changed_key}"
                    : parent            ? "{changed_chain}"
                                        : "{changed_time}");
-  v = sql_template(engine, v, "other_part", parent ? "{other_chain}" : "{other_time}");
+  v = sql_template(engine, v, "other_part",
+                   parent      ? "{other_chain}"
+                   : s->frozen ? "{other_frozen}"
+                               : "{other_time}");
   if (!parent)
     return sql_template(engine, sql_template(engine, v, "from", "{source}"), "from_time", "{time}");
   v = sql_literal(engine, v, "from", engine_printf(engine, "\"%w_stored\"", parent->name));
@@ -177,7 +180,28 @@ static const struct sql_variable *part_variables(struct engine *engine, const st
   v = sql_literal(engine, v, "from_changed", summary_object(engine, parent, "changed"));
   v = sql_literal(engine, v, "from_other", summary_object(engine, parent, "other"));
   const struct sql_variable *theirs = sql_literal(engine, summary_variables(engine, parent), "row", "q");
-  return sql_literal(engine, v, "from_clean", sql_text(engine, "clean_time", theirs));
+  return sql_literal(engine, v, "from_clean", sql_text(engine, "stored_counts", theirs));
+}
+
+/* What a track that was frozen once needs, and nothing where it wasn't (sql/retention.sql). */
+static const struct sql_variable *frozen_variables(struct engine *engine, const struct sql_variable *v,
+                                                   const struct summary *s) {
+  static const struct {
+    const char *name, *usual, *frozen;
+  } texts[] = {
+      {"oldest", "{lowest}", "{frozen_lo}"},
+      {"since", "", "{since_frozen x={x}}"},
+      {"since_start", "", "{since_frozen_start x={x}}"},
+      {"free", "token IS NULL", "{free_unfrozen}"},
+      {"part_lo", "{lo p={p}}", "{part_lo_frozen p={p}}"},
+      {"clean", "{clean_time}", "{clean_frozen}"},
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    v = sql_template(engine, v, texts[i].name, s->frozen ? texts[i].frozen : texts[i].usual);
+  v = sql_template(engine, v, "frozen_least",
+                   s->shape.is_text ? "{frozen_least_text}" : "{frozen_least_number}");
+  return sql_template(engine, v, "frozen_other",
+                      s->shape.is_text ? "{frozen_other_text}" : "{frozen_other_number}");
 }
 
 const struct sql_variable *summary_variables(struct engine *engine, const struct summary *s) {
@@ -222,6 +246,7 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "partition", stored_partition(engine, s, 0));
   v = sql_literal(engine, v, "partition_type", partition_type(s));
   v = grain_variables(engine, v, &s->shape, &s->grain);
+  v = frozen_variables(engine, v, s);
   v = shape_variables(engine, v, &s->shape);
   return unit_variables(engine, v, &s->shape, s->unit ? s->unit : s->grain.unit,
                         s->unit ? s->unit_offset : s->grain.unit_offset);
