@@ -74,10 +74,20 @@ SUMMARIES = {
               "SELECT (ts + 32400) / 86400 * 86400 - 32400, count(*) FROM readings GROUP BY 1"),
 }
 
+# Summaries of summaries. The SQL without the extension reads the table.
+SUMMARIES |= {
+    "days": ("", "SELECT time_bucket('1 day', bucket) AS day, sum(n) AS n, sum(total) AS total FROM hourly GROUP BY 1",
+             "SELECT ts / 86400 * 86400, count(*), sum(v) FROM readings GROUP BY 1"),
+    "top": ("", "SELECT day, rank() OVER (ORDER BY n DESC, day) AS place FROM days",
+            "SELECT ts / 86400 * 86400 AS day, rank() OVER (ORDER BY count(*) DESC, ts / 86400 * 86400) FROM readings GROUP BY 1"),
+}
+
 # The same names with other definitions; those that are not here stay as they are.
 CHANGED = {
     "hourly": ("", "SELECT time_bucket('2 hours', ts) AS bucket, count(*) AS n, min(v) AS low FROM readings GROUP BY 1",
                "SELECT ts / 7200 * 7200, count(*), min(v) FROM readings GROUP BY 1"),
+    "days": ("", "SELECT time_bucket('1 day', bucket) AS day, sum(n) AS n, min(low) AS low FROM hourly GROUP BY 1",
+             "SELECT ts / 86400 * 86400, count(*), min(v) FROM readings GROUP BY 1"),
     "by_key": ("WITH (partition = k, index = v)", *["SELECT k, v, count(*) OVER (PARTITION BY k) AS n FROM readings"] * 2),
     "ranks": ("WITH (partition = 'id % 10')", *["SELECT id % 10 AS tenth, sum(v) AS total FROM readings GROUP BY 1"] * 2),
 }
