@@ -1,6 +1,6 @@
 """A disk that fails the tool at any of its operations, or a kill there: a clear error, and all promises stand (promise 6).
 
-ALMANAC_FAULTS=1 takes every operation of every command and both journal modes."""
+ALMANAC_FAULTS=all takes every operation of every command and both journal modes."""
 import errno
 import os
 import sys

@@ -3,7 +3,7 @@ may be on the disk, in any order, torn at sectors, and some of it is trash. All 
 
 What was done to the files is written down once (disk.c); from that come the files at any instant, as often as one likes.
 The model is the one SQLite is built for, with powersafe overwrite: sectors that are not written to keep their bytes.
-ALMANAC_FAULTS=1 takes every instant."""
+ALMANAC_FAULTS=all takes every instant."""
 import os
 import subprocess
 import sys
