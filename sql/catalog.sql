@@ -119,6 +119,10 @@ FROM almanac_summary s LEFT JOIN (
   LEFT JOIN almanac_track t ON t.id=s.track LEFT JOIN almanac_run r ON r.id=(SELECT max(id) FROM almanac_run WHERE name=s.name)
 ORDER BY s.name
 
+-- @status_read
+WITH almanac_status_now({status_columns}) AS (
+{select}) SELECT *, strftime('%s', 'now')-strftime('%s', refreshed_at) AS age FROM almanac_status_now
+
 -- @status_view
 CREATE VIEW almanac_status({status_columns}) AS
 {select};
@@ -151,3 +155,22 @@ SELECT count(*) FROM almanac_summary
 
 -- @metrics_success
 SELECT CAST(max(started_at+seconds) AS INTEGER) FROM almanac_run WHERE error IS NULL
+
+-- What only the command status tells: the size of a stored table with its indexes, the tokens on a summary.
+
+-- @bytes
+SELECT sum((SELECT pgsize FROM dbstat WHERE dbstat.name=m.name AND aggregate=1)) FROM sqlite_master m WHERE m.tbl_name={stored_text} AND m.rootpage>0
+
+-- Each row and each index entry has some bytes of its own, and pages are three quarters full.
+
+-- @bytes_estimated
+SELECT coalesce((SELECT count(*) FROM {stored})*(SELECT avg(6+{row_bytes}) FROM (SELECT * FROM {stored} LIMIT {sample}))*1.3*(1+(SELECT count(*) FROM sqlite_master WHERE type='index' AND tbl_name={stored_text})), 0)
+
+-- @value_bytes
+(1+CASE typeof({column}) WHEN 'integer' THEN 4 WHEN 'real' THEN 8 WHEN 'null' THEN 0 ELSE length(CAST({column} AS BLOB)) END)
+
+-- @filling_tokens
+SELECT token, 0 FROM almanac_summary WHERE id={id} AND token IS NOT NULL
+
+-- @tokens
+{filling_tokens} UNION ALL SELECT token, count(*) FROM {dirty} WHERE token IS NOT NULL GROUP BY token

@@ -30,9 +30,10 @@ static const struct command commands[] = {
      "can be stopped anywhere: the next run carries on. For cron:\n"
      "  * * * * *  almanac refresh DATABASE --max-time 50s"},
     {"status", verb_status, "DATABASE", 0, 0, OPTION_DATABASE, "show the summaries and how fresh they are",
-     "One line for each summary: what it is partitioned by, when it was refreshed, up to where\n"
-     "its rows are stored, how many partitions have changed since, and its last error. The\n"
-     "view almanac_status in the database holds the same."},
+     "One line for each summary: when it was refreshed, up to where its rows are stored, how\n"
+     "many, how many partitions have changed since, the share that has not, and for how long\n"
+     "changes wait; then what is amiss. --verbose and --json tell all, also sizes and who is at\n"
+     "work. The view almanac_status in the database holds most of it."},
     {"plan", verb_plan, "DATABASE NAME", 1, 1, OPTION_DATABASE, "show what a refresh of a summary would do",
      "Shows the partitions that a refresh would recompute and the query plans with which it\n"
      "would do so, and names the index that would help where one is missing."},

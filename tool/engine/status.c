@@ -49,12 +49,24 @@ char *status_select(struct engine *engine, const struct catalog *catalog, bool o
   }
   if (terms > 0) sqlite3_str_appendall(all, ")");
   const struct sql_variable *v = sql_literal(engine, 0, "facts", engine_finish(engine, all));
-  v = sql_literal(engine, v, "paused", own_tables ? "'paused: almanac resume'" : "NULL");
+  v = sql_literal(engine, v, "paused", catalog_is_paused(engine) ? "'paused: almanac resume'" : "NULL");
   return sql_text(engine, "status_select", v);
 }
 
-char *status_columns(struct engine *engine) {
-  return sql_text(engine, "status_columns", 0);
+static sqlite3_stmt *prepare(struct engine *engine, const struct catalog *catalog, bool own_tables) {
+  char *select = status_select(engine, catalog, own_tables);
+  return engine_prepare(engine, sql_text(engine, "status_read", sql_literal(engine, 0, "select", select)));
+}
+
+sqlite3_stmt *status_read(struct engine *engine, const struct catalog *catalog, char **trouble) {
+  bool paused = catalog_is_paused(engine);
+  sqlite3_stmt *rows = prepare(engine, catalog, paused);
+  *trouble = 0;
+  if (engine_ok(engine) || engine->of_moment || paused) return rows;
+  char *error = engine_recover(engine, 0);
+  *trouble = engine_printf(engine, "%s", error ? error : "out of memory");
+  sqlite3_free(error);
+  return prepare(engine, catalog, true);
 }
 
 bool status_view(struct engine *engine, const struct catalog *catalog) {

@@ -10,7 +10,8 @@ bool status_view(struct engine *engine, const struct catalog *catalog);
    no tables but ours: for what triggers, views and sources would tell it has NULL. */
 char *status_select(struct engine *engine, const struct catalog *catalog, bool own_tables);
 
-/* The names of its columns, separated by commas. */
-char *status_columns(struct engine *engine);
+/* Runs status_select, with the names of the columns; on our own tables alone where the schema allows no more. *trouble
+   gets why, or NULL. The statement is the caller's. */
+sqlite3_stmt *status_read(struct engine *engine, const struct catalog *catalog, char **trouble);
 
 #endif
