@@ -38,7 +38,7 @@ static const struct command commands[] = {
      "Shows the partitions that a refresh would recompute and the query plans with which it\n"
      "would do so, and names the index that would help where one is missing."},
     {"prune", verb_prune, "DATABASE", 0, 0,
-     OPTION_DATABASE | OPTION_DRY_RUN | OPTION_MAX_TIME | OPTION_LOCK_MS,
+     OPTION_DATABASE | OPTION_DRY_RUN | OPTION_MAX_TIME | OPTION_LOCK_MS | OPTION_TEXTFILE,
      "delete raw rows that are old and summarized",
      "Deletes the raw rows that are older than WITH (keep_raw = ...) of a summary says, once every\n"
      "summary of their table has stored them, and freezes what is stored of their time. With\n"

@@ -328,3 +328,17 @@ def test_every():
     process.send_signal(signal.SIGTERM)
     equal(process.wait(timeout=30), 0)
     db.close()
+
+
+def test_another_command():
+    """It tells of itself under its own name, and leaves the summaries to the file of refresh: both are served together."""
+    path = plant()
+    folder = directory()
+    tool("refresh", path, "--textfile", os.path.join(folder, "refresh.prom"))
+    tool("prune", path, "--textfile", os.path.join(folder, "prune.prom"), code=None)
+    samples = read_file(os.path.join(folder, "prune.prom"))
+    equal({name for name, _ in samples}, set(RUN))
+    equal(of(samples, "almanac_up", database=path, command="prune"), 1)
+    with serving(folder) as ask:
+        served = ask()
+    equal((of(served, "almanac_up", database=path, command="prune"), of(served, "almanac_summary_error", database=path, summary="daily")), (1, 0))
