@@ -140,6 +140,17 @@ CREATE TABLE {bounds}(start INTEGER PRIMARY KEY);
 (CASE WHEN {s}>-1e15 AND ({s}<(SELECT min(start) FROM {bounds}) OR {s}>=(SELECT max(start) FROM {bounds})) THEN abs(-9223372036854775807-1)
  ELSE (SELECT start FROM {bounds} WHERE start<={s} ORDER BY start DESC LIMIT 1) END)
 
+-- Is {p} the start of a bucket?
+
+-- @plain_is_start
+coalesce({p}={start x={lo p={p}}}, 0)
+
+-- @number_bounds_is_start
+EXISTS(SELECT 1 FROM {bounds} WHERE start={p}/{scale} AND start*{scale}={p})
+
+-- @text_bounds_is_start
+EXISTS(SELECT 1 FROM {bounds} WHERE start={text_seconds x={p}} AND strftime('{format}{shown}', start, 'unixepoch')={p})
+
 -- @number_bounds_first
 ((SELECT min(start) FROM {bounds})*{scale})
 

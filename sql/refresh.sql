@@ -166,8 +166,10 @@ UPDATE {dirty} SET token=NULL WHERE token=?1
 -- @claim_read
 INSERT INTO {claimed}({dirty_columns}) SELECT {dirty_columns} FROM main.{dirty} WHERE token=?1 ORDER BY {dirty_order}
 
+-- What is no start of a bucket (stored rows that somebody changed) has no rows.
+
 -- @claimed_ranges
-UPDATE {claimed} SET lo={part_lo p=p1}, hi={hi p=p1}
+UPDATE {claimed} SET lo={part_lo p=p1}, hi={hi p=p1} WHERE {is_start p=p1}
 
 -- A batch is computed in slices: a sort that fits the processor's cache is faster than one that doesn't.
 

@@ -34,6 +34,14 @@ static const struct command commands[] = {
      "many, how many partitions have changed since, the share that has not, and for how long\n"
      "changes wait; then what is amiss. --verbose and --json tell all, also sizes and who is at\n"
      "work. The view almanac_status in the database holds most of it."},
+    {"verify", verb_verify, "DATABASE [NAME...]", 0, -1,
+     OPTION_DATABASE | OPTION_MAX_TIME | OPTION_LOCK_MS | OPTION_TEXTFILE | OPTION_VERIFY,
+     "compare what is stored with what the queries give",
+     "Recomputes partitions of the named summaries, or of all, and compares their rows with\n"
+     "those that are stored and those that the name shows. Prints a line for each partition\n"
+     "that differs, marks it as changed, so that the next refresh repairs it, and exits 1. It\n"
+     "finds what no trigger saw: changes with triggers switched off, or stored rows changed\n"
+     "by hand. Partitions that are known to have changed are left out."},
     {"plan", verb_plan, "DATABASE NAME", 1, 1, OPTION_DATABASE, "show what a refresh of a summary would do",
      "Shows the partitions that a refresh would recompute and the query plans with which it\n"
      "would do so, and names the index that would help where one is missing."},

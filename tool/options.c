@@ -69,12 +69,39 @@ static const char *read_jobs(struct settings *settings, const char *text) {
   return NULL;
 }
 
-static const char *read_duty(struct settings *settings, const char *text) {
+static const char *read_share(double *share, const char *text) {
   double percent;
   if (!read_decimal(&text, &percent) || strcmp(text, "%") != 0 || percent <= 0 || percent > 100)
     return "a share above 0% and up to 100%, such as 50%";
-  settings->duty = percent / 100;
+  *share = percent / 100;
   return NULL;
+}
+
+static const char *read_duty(struct settings *settings, const char *text) {
+  return read_share(&settings->duty, text);
+}
+
+static const char *read_sample(struct settings *settings, const char *text) {
+  return read_share(&settings->sample, text);
+}
+
+static const char *read_seed(struct settings *settings, const char *text) {
+  double seed;
+  if (!read_decimal(&text, &seed) || *text || seed < 1 || seed > 1e15 || seed != (double)(int64_t)seed)
+    return "a whole number from 1 on";
+  settings->seed = (int64_t)seed;
+  return NULL;
+}
+
+/* A number as the time column has them, or ISO text; SQLite looks closer. */
+static const char *read_since(struct settings *settings, const char *text) {
+  const char *number = text + (*text == '-');
+  double value;
+  bool is_date = strspn(text, "0123456789") == 4 && text[4] == '-';
+  settings->since = text;
+  return is_date || (read_decimal(&number, &value) && !*number)
+             ? NULL
+             : "a time such as 2026-01-31 or '2026-01-31 18:00:00', or a number as the time column has them";
 }
 
 static const char *read_textfile(struct settings *settings, const char *text) {
@@ -95,6 +122,9 @@ static const struct option_row {
     {"full", NULL, OPTION_FULL, offsetof(struct settings, full), NULL,
      "recompute every partition, not only the changed ones"},
     {"every", "30s", OPTION_EVERY, 0, read_every, "stay and refresh again and again, until SIGTERM"},
+    {"sample", "5%", OPTION_VERIFY, 0, read_sample, "look at this share of the partitions, at random"},
+    {"seed", "1", OPTION_VERIFY, 0, read_seed, "of that randomness, to have the same sample again"},
+    {"since", "2026-01-31", OPTION_VERIFY, 0, read_since, "look at the partitions from this time on"},
     {"duty", "50%", OPTION_DUTY, 0, read_duty, "work at most this share of the time"},
     {"max-time", "30s", OPTION_MAX_TIME, 0, read_max_time, "stop after this time; the next run carries on"},
     {"lock-ms", "50", OPTION_LOCK_MS, 0, read_lock_ms, "hold the write lock about this long at most"},
@@ -277,7 +307,7 @@ static const struct command *find_command(struct reading *reading, int n, char *
 
 const struct command *options_read(int n_arguments, char **arguments, const struct command *commands,
                                    struct settings *settings, char **error) {
-  *settings = (struct settings){.duty = 1, .busy_timeout_ms = 5000, .lock_ms = 50, .jobs = 1};
+  *settings = (struct settings){.duty = 1, .sample = 1, .busy_timeout_ms = 5000, .lock_ms = 50, .jobs = 1};
   *error = NULL;
   struct reading reading = {.commands = commands, .settings = settings, .error = error};
   if (!read_options(&reading, n_arguments, arguments)) return NULL;

@@ -14,9 +14,10 @@ enum option_set {
   OPTION_LOCK_MS = 1 << 4,
   OPTION_ALL = 1 << 5,
   OPTION_DRY_RUN = 1 << 6,
+  OPTION_DATABASE = 1 << 7, /* what every command has that works on a database */
   OPTION_JOBS = 1 << 8,
   OPTION_TEXTFILE = 1 << 9,
-  OPTION_DATABASE = 1 << 7 /* what every command has that works on a database */
+  OPTION_VERIFY = 1 << 10 /* which partitions to look at */
 };
 
 /* One command of the tool: a row of the table in main.c. */

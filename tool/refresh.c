@@ -1,5 +1,6 @@
 /* almanac refresh: recomputes what has changed, once or every so often. */
 #include "tool/refresh.h"
+#include "tool/asked.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/refresher.h"
 #include "tool/engine/runs.h"
@@ -253,20 +254,6 @@ int refresh_by_order(struct jobs *jobs, struct settings *settings) {
   return CODE_DONE;
 }
 
-static bool is_asked(const struct settings *settings, const struct summary *summary) {
-  for (int i = 0; i < settings->n_operands; i++)
-    if (sqlite3_stricmp(settings->operands[i], summary->name) == 0) return true;
-  return settings->n_operands == 0;
-}
-
-static bool check_names(struct engine *engine, const struct catalog *catalog) {
-  for (int i = 0; i < engine->settings->n_operands; i++)
-    if (!catalog_find(catalog, engine->settings->operands[i]))
-      return engine_fail(engine, CODE_FAILED, "there is no summary %s (almanac status %s lists them)",
-                         engine->settings->operands[i], engine->settings->database);
-  return true;
-}
-
 /* What a refresh would do: --dry-run. */
 static bool print_plan(struct engine *engine, const struct summary *s) {
   char *dirty = engine_string(
@@ -276,18 +263,9 @@ static bool print_plan(struct engine *engine, const struct summary *s) {
   return engine_ok(engine);
 }
 
-/* The summaries that were asked for, in the order of declaration: a refresh may declare one anew. */
-static char **asked_names(struct engine *engine, const struct catalog *catalog, size_t *n) {
-  char **names = engine_alloc(engine, (catalog->n + 1) * sizeof *names);
-  *n = 0;
-  for (size_t i = 0; names && i < catalog->n; i++)
-    if (is_asked(engine->settings, catalog->summaries[i])) names[(*n)++] = catalog->summaries[i]->name;
-  return names;
-}
-
 static bool load(struct engine *engine, struct catalog *catalog) {
   return upgrade_require(engine) && catalog_require_running(engine) && catalog_load(engine, catalog) &&
-         check_names(engine, catalog);
+         asked_check(engine, catalog);
 }
 
 static int run_once(struct engine *engine) {

@@ -11,6 +11,7 @@ int verb_refresh(struct engine *engine);
 int verb_status(struct engine *engine);
 int verb_drop(struct engine *engine);
 int verb_prune(struct engine *engine);
+int verb_verify(struct engine *engine);
 int verb_plan(struct engine *engine);
 int verb_pause(struct engine *engine);
 int verb_resume(struct engine *engine);

@@ -15,7 +15,7 @@ import termios
 from almanac import TOOL, connect, directory, equal, tool
 
 DONE, FAILED, USAGE, SOME_FAILED, NO_DATABASE, LOCKED = 0, 1, 2, 3, 10, 11
-COMMANDS = ["apply", "refresh", "status", "plan", "drop", "pause", "resume", "help", "version"]
+COMMANDS = ["apply", "refresh", "status", "verify", "plan", "drop", "pause", "resume", "help", "version"]
 
 
 def database(rows=1000):

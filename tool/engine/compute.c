@@ -78,21 +78,9 @@ bool compute_close(struct engine *engine, struct computation *c) {
 
 /* ----------------------------------------------------------------------------------------------- compute */
 
-static bool run_bound(struct engine *engine, const char *section, const struct sql_variable *v, int64_t first,
-                      int64_t second) {
-  sqlite3_stmt *statement = engine_prepare(engine, sql_text(engine, section, v));
-  if (statement) {
-    sqlite3_bind_int64(statement, 1, first);
-    sqlite3_bind_int64(statement, 2, second);
-  }
-  engine_step(engine, statement);
-  engine_finalize(engine, statement);
-  return engine_ok(engine);
-}
-
 /* Computes the claimed partitions number `first` to `last` together. */
 static bool compute_slice(struct engine *engine, const struct sql_variable *v, int64_t first, int64_t last) {
-  return run_bound(engine, "slice_set", v, first, last) && sql_run(engine, "compute", v);
+  return sql_run_bound(engine, "slice_set", v, first, last) && sql_run(engine, "compute", v);
 }
 
 /* Slices of a size that keeps each within SLICE_S; one partition at a time where the result doesn't tell
@@ -114,12 +102,18 @@ static bool compute_rows(struct engine *engine, struct computation *c, int64_t n
   return engine_ok(engine);
 }
 
+bool compute_listed(struct engine *engine, struct computation *c) {
+  const struct sql_variable *v = c->variables;
+  if (c->summary->kind == KIND_WHOLE) return sql_run_bound(engine, "compute_whole", v, c->token, 0);
+  if (c->summary->kind == KIND_TIME) sql_run(engine, "claimed_ranges", v);
+  return compute_rows(engine, c, engine_int(engine, sql_text(engine, "claimed_count", v)));
+}
+
 bool compute_claimed(struct engine *engine, struct computation *c, int64_t *rows) {
   const struct sql_variable *v = c->variables;
   if (!sql_run(engine, "claimed_clear", v)) return false;
-  run_bound(engine, "claim_read", v, c->token, 0);
-  if (c->summary->kind == KIND_TIME) sql_run(engine, "claimed_ranges", v);
-  compute_rows(engine, c, engine_int(engine, sql_text(engine, "claimed_count", v)));
+  sql_run_bound(engine, "claim_read", v, c->token, 0);
+  compute_listed(engine, c);
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
   return engine_ok(engine);
 }
@@ -229,7 +223,7 @@ static bool in_batches(struct engine *engine, const struct summary *s, const cha
     int64_t to = from + n - 1 < last ? from + n - 1 : last;
     if (!engine_begin(engine)) return false;
     if (!catalog_has(engine, s)) return engine_fail(engine, CODE_FAILED, "it was dropped meanwhile");
-    if (!run_bound(engine, section, v, from, to) || !engine_commit(engine)) return false;
+    if (!sql_run_bound(engine, section, v, from, to) || !engine_commit(engine)) return false;
     from = to + 1;
     n = pace_next(engine, n, engine->pace.held_s);
   }
@@ -240,7 +234,7 @@ bool compute_whole(struct engine *engine, struct computation *c, int64_t *rows) 
   const struct sql_variable *v =
       sql_literal(engine, c->variables, "token", engine_printf(engine, "%lld", (long long)c->token));
   if (!engine_exec(engine, "BEGIN")) return false;
-  run_bound(engine, "compute_whole", v, c->token, 0);
+  compute_listed(engine, c);
   if (!engine_commit(engine)) return false;
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
   /* Older generations, dead ones' among them, lie before ours. */

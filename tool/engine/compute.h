@@ -24,6 +24,10 @@ bool compute_open(struct engine *engine, const struct summary *summary, int64_t 
                   struct computation *computation);
 bool compute_close(struct engine *engine, struct computation *computation);
 
+/* Computes the rows of the partitions that {claimed} lists, or of a whole summary: within a transaction, from one
+   snapshot. */
+bool compute_listed(struct engine *engine, struct computation *computation);
+
 /* Reads the partitions claimed under our token and computes their rows; *rows gets their number. Each slice is
    read in a transaction of its own: a reader would keep writers from committing where there is no WAL. */
 bool compute_claimed(struct engine *engine, struct computation *computation, int64_t *rows);

@@ -39,6 +39,9 @@ struct settings {
   double max_time_s;    /* --max-time 30s; 0: none */
   double every_s;       /* refresh --every 30s; 0: once */
   double duty;          /* refresh --duty 50%: 0 < duty <= 1; 1 unless given */
+  double sample;        /* verify --sample 5%: 0 < sample <= 1; 1 unless given */
+  int64_t seed;         /* verify --seed 1; 0: none given */
+  const char *since;    /* verify --since 2026-01-31; NULL: from the oldest on */
   int busy_timeout_ms;  /* --busy-timeout 5s; 5000 unless given */
   int lock_ms;          /* --lock-ms 50; 50 unless given */
   int jobs;             /* --jobs 2: processes; 1 unless given */

@@ -244,6 +244,9 @@ const struct sql_variable *grain_variables(struct engine *engine, const struct s
   v = sql_template(engine, v, "start", cut ? cut : engine_printf(engine, "{%s_%s_start x={x}}", type, kind));
   v = sql_template(engine, v, "lo", shape->is_text ? "{text_lo p={p}}" : "{p}");
   v = sql_template(engine, v, "hi", engine_printf(engine, "{%s_%s_hi p={p}}", type, kind));
+  v = sql_template(engine, v, "is_start",
+                   grain->kind == GRAIN_BOUNDS ? engine_printf(engine, "{%s_bounds_is_start p={p}}", type)
+                                               : "{plain_is_start p={p}}");
   v = sql_template(engine, v, "any", engine_printf(engine, "{%s_any x={x}}", type));
   v = sql_template(engine, v, "seconds_of_time", engine_printf(engine, "{%s_seconds x={x}}", type));
   if (grain->kind == GRAIN_BOUNDS) {

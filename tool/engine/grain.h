@@ -49,7 +49,7 @@ bool time_shape_detect(struct engine *engine, const struct source *source, const
 bool grain_from(struct engine *engine, const struct time_grain *parsed, const struct time_shape *shape,
                 struct grain *grain);
 
-/* Adds start, lo, hi (templates over {x} and {p}), number_start, any_bucket and what they need. Zones need
+/* Adds start, lo, hi, is_start (templates over {x} and {p}), number_start, any_bucket and what they need. Zones need
    {bounds}, the table of bounds.h. */
 const struct sql_variable *grain_variables(struct engine *engine, const struct sql_variable *outer,
                                            const struct time_shape *shape, const struct grain *grain);

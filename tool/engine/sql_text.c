@@ -126,3 +126,15 @@ char *sql_text(struct engine *engine, const char *section, const struct sql_vari
 bool sql_run(struct engine *engine, const char *section, const struct sql_variable *variables) {
   return engine_exec(engine, sql_text(engine, section, variables));
 }
+
+bool sql_run_bound(struct engine *engine, const char *section, const struct sql_variable *variables,
+                   int64_t first, int64_t second) {
+  sqlite3_stmt *statement = engine_prepare(engine, sql_text(engine, section, variables));
+  if (statement) {
+    sqlite3_bind_int64(statement, 1, first);
+    sqlite3_bind_int64(statement, 2, second);
+  }
+  engine_step(engine, statement);
+  engine_finalize(engine, statement);
+  return engine_ok(engine);
+}

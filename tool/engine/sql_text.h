@@ -37,4 +37,8 @@ const struct sql_variable *sql_template(struct engine *engine, const struct sql_
 /* sql_text, run. */
 bool sql_run(struct engine *engine, const char *section, const struct sql_variable *variables);
 
+/* The section is one statement, with ?1 and ?2. */
+bool sql_run_bound(struct engine *engine, const char *section, const struct sql_variable *variables,
+                   int64_t first, int64_t second);
+
 #endif

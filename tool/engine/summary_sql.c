@@ -146,6 +146,12 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
       {"claimed_stored_matches", "s.%s IS m.%p", " AND "},
       {"claimed_rows_matches", "m.%p IS r.%s", " AND "},
       {"claimed_dirty_matches", "d.%p IS m.%p", " AND "},
+      {"claimed_region_matches", "r.%k IS m.%p", " AND "},
+      {"claimed_null", "m.%p IS NULL", " OR "},
+      {"name_matches", "r.%s IS :%k", " AND "},
+      {"claimed_text", "CASE typeof(m.%p) WHEN 'null' THEN 'NULL' WHEN 'blob' THEN quote(m.%p) ELSE m.%p END",
+       "||', '||"},
+      {"claimed_json", "json_quote(CASE typeof(m.%p) WHEN 'blob' THEN quote(m.%p) ELSE m.%p END)", "||','||"},
   };
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     v = sql_literal(engine, v, lists[i].name, for_partition(engine, s, lists[i].format, lists[i].separator));
