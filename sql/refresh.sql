@@ -188,9 +188,7 @@ SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {slice} m CROSS JOI
 
 -- @part_chain
 SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN {from} q ON q.{from_time}>=d.lo AND q.{from_time}<d.hi AND {from_clean}
-UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_changed} q
- WHERE q.{from_time}<{above_times} AND {start x=q.{from_time}} IN (SELECT d.p1 FROM {sliced})
-UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_other} q
+UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_fresh} q
  WHERE q.{from_time}<{above_times} AND {start x=q.{from_time}} IN (SELECT d.p1 FROM {sliced})
 
 -- @part_key_search

@@ -21,7 +21,7 @@ CREATE TABLE {stored}({stored_definitions});
 ((SELECT sum(CASE type WHEN 'trigger' THEN 1 ELSE 1000 END) FROM sqlite_master WHERE tbl_name={source_text} AND (type='trigger' AND name IN ({trigger_names}) OR type='index' AND (sql IS NULL OR sql LIKE 'CREATE UNIQUE%') AND name NOT IN ({index_names})))={trigger_count})
 
 -- @filled
-(SELECT state FROM almanac_summary WHERE id={id})
+(SELECT min(state) FROM almanac_summary WHERE id IN ({ids}))
 
 -- @view_ok
 CREATE VIEW {ok_view}(ok) AS SELECT coalesce({condition}, 0);
@@ -31,11 +31,11 @@ CREATE VIEW {ok_view}(ok) AS SELECT coalesce({condition}, 0);
 
 -- Until a definition is proven to be the sum of its partitions, stored rows count only when nothing at all changed.
 
--- @proven_time
-(SELECT proven OR NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time} IS NULL) AND NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time}>={above_times}) AND NOT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff') AND NOT EXISTS(SELECT 1 FROM {dirty}) AND coalesce((SELECT max(q.{time})<(SELECT lo FROM {region} WHERE hi=x'ff') FROM {source} q WHERE q.{time}<{above_times}), 1) FROM almanac_summary WHERE id={id})
+-- @unproven_time
+NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time} IS NULL) AND NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time}>={above_times}) AND NOT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff') AND NOT EXISTS(SELECT 1 FROM {dirty}) AND coalesce((SELECT max(q.{time})<(SELECT lo FROM {region} WHERE hi=x'ff') FROM {source} q WHERE q.{time}<{above_times}), 1)
 
--- @proven_key
-(SELECT proven OR NOT EXISTS(SELECT 1 FROM {region}) AND NOT EXISTS(SELECT 1 FROM {dirty}) FROM almanac_summary WHERE id={id})
+-- @unproven_key
+NOT EXISTS(SELECT 1 FROM {region}) AND NOT EXISTS(SELECT 1 FROM {dirty})
 
 -- @within_limits
 coalesce((SELECT min(q.{time})>={lowest_time} FROM {source} q), 1) AND coalesce((SELECT max(q.{time})<{highest_time} FROM {source} q WHERE q.{time}<{above_times}), 1)
@@ -93,23 +93,38 @@ CASE WHEN {x}<'' THEN {start x={x}} END
 -- The stored rows that count.
 
 -- @clean_time
-{row}.{partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION ALL SELECT p1 FROM {dirty}) AND +{row}.{partition}<(SELECT start FROM {tail_view}) AND {ok}
+{row}.{partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff' UNION ALL SELECT p1 FROM {dirty}{dirty_above}) AND +{row}.{partition}<(SELECT start FROM {tail_view}) AND {ok}
 
--- The parts of a chain: the parent's name, arm by arm, for SQLite would not look for a join's rows by index in a view of
--- several arms. What changed or is other in the parent is in few rows, and is bucketed again.
+-- The part of a chain is the parent's name, arm by arm, for SQLite would not look for a join's rows by index in a view of
+-- several arms: the stored rows that count, by range, and what the parent computes, all of which is due here, too. Each of
+-- the parent's views stands in it once: every mention is expanded, and so on down the chain, and SQLite counts tables.
 
 -- @changed_chain
-SELECT CAST(d.p AS {partition_cast}), {source_columns} FROM {due_view} d
- CROSS JOIN {from} q ON likelihood(q.{from_time}>={lo p=d.p}, 0.000001) AND likelihood(q.{from_time}<{hi p=d.p}, 0.000001) AND {from_clean} AND {ok}
-UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_changed} q
- WHERE q.{from_time}<{above_times} AND {start x=q.{from_time}} IN (SELECT p FROM {due_view}) AND {ok}
-UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_other} q
- WHERE q.{from_time}<{above_times} AND {start x=q.{from_time}} IN (SELECT p FROM {due_view}) AND {ok}
+SELECT CAST({any x=q.{from_time}} AS {partition_cast}), {source_columns}
+ FROM (SELECT {lo p=p} AS lo, {hi p=p} AS hi FROM {due_view} WHERE {ok} UNION ALL SELECT {least}, {above_times} WHERE NOT {ok}) d
+ CROSS JOIN {from} q ON likelihood(q.{from_time}>=d.lo, 0.000001) AND likelihood(q.{from_time}<d.hi, 0.000001) AND {from_clean}
+UNION ALL SELECT CAST({any x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_fresh} q
 
--- @other_chain
-SELECT CAST({any x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_other} q WHERE q.{from_time}>={above_times} AND {ok}
-UNION ALL SELECT CAST(NULL AS {partition_cast}), {source_columns} FROM {from_other} q WHERE q.{from_time} IS NULL AND {ok}
-UNION ALL SELECT CAST({any x=q.{from_time}} AS {partition_cast}), {source_columns} FROM (SELECT 1 AS almanac_one WHERE NOT {ok}) CROSS JOIN {reads} q
+-- What is dirty in a parent is due in its children, too: so the arms fit together whichever of them was refreshed.
+
+-- @view_due_chain
+CREATE VIEW {due_view}(p) AS SELECT p1 FROM {dirty}{dirty_above} UNION SELECT {start x=p} FROM {root_due};
+
+-- What of a summary is not stored.
+
+-- @fresh_rows
+(SELECT * FROM {changed_view} UNION ALL SELECT * FROM {other_view})
+
+-- @fresh_rows_chain
+{changed_view}
+
+-- @view_chain
+CREATE {temp}VIEW {name}({result_names}) AS
+SELECT {stored_columns} FROM {stored} s WHERE {clean row=s}
+UNION ALL SELECT {computed_columns} FROM {changed_arm};
+
+-- @view_arm
+CREATE VIEW {changed_view}({result_names}) AS SELECT * FROM {scope body={changed_part}};
 
 -- @view_time
 CREATE {temp}VIEW {name}({result_names}) AS

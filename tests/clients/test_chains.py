@@ -305,3 +305,23 @@ def test_a_view_of_the_users_in_between():
         if step[0] != "pause":
             equal(rows(db, "SELECT * FROM tops"), rows(db, query), step)
     db.close()
+
+
+def test_six_deep():
+    """C-1: from minutes to years; SQLite 3.54 takes less than a thousand tables in a statement, all views expanded."""
+    path, db, spell, m = database("seconds", n=3000, step=7200)
+    widths = ["1 minute", "15 minutes", "1 hour", "1 day", "1 month", "1 year"]
+    below, query, names = "readings", "readings", []
+    for i, width in enumerate(widths):
+        select = f"SELECT time_bucket('{width}', {'b' if i else 'ts'}) AS b, {'sum(n)' if i else 'count(*)'} AS n FROM {{0}} GROUP BY 1"
+        names.append((f"level{i}", select.format(below), select.format(query)))
+        below, query = f"level{i}", f"({select.format(query)})"
+    tool("apply", path, "-", stdin="".join(f"CREATE MATERIALIZED VIEW {n} AS {s};" for n, s, _ in reversed(names)))
+    for _ in range(2):
+        tool("refresh", path)
+        for name, _, query in names:
+            equal(rows(db, f"SELECT * FROM {name}"), rows(db, query), name)
+        insert(db, [(START + i * 86400, 1, 1) for i in range(-300, 0)])
+        for name, _, query in names:
+            equal(rows(db, f"SELECT * FROM {name}"), rows(db, query), name)
+    db.close()

@@ -2,24 +2,32 @@
 #include "tool/engine/capture.h"
 #include "tool/engine/follow.h"
 
-/* The condition under which the stored rows count at all. */
+/* What has to hold of the summary by itself: its times are within what its buckets are known for, and until it is
+   proven nothing has changed. */
+static void add_conditions(struct engine *engine, const struct summary *s, sqlite3_str *out) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  bool time = s->kind == KIND_TIME;
+  /* Text has four digits for a year, so that its months have no limits. */
+  if (time && (s->grain.kind == GRAIN_BOUNDS || (s->grain.kind == GRAIN_MONTHS && !s->shape.is_text)))
+    sqlite3_str_appendf(out, " AND %s", sql_text(engine, "within_limits", v));
+  if (s->kind != KIND_WHOLE && !s->proven)
+    sqlite3_str_appendf(out, " AND %s", sql_text(engine, time ? "unproven_time" : "unproven_key", v));
+}
+
+/* The condition under which the stored rows count at all. A chain's is that of all its summaries: they share the track, of
+   which it is asked once. */
 static char *condition(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
   sqlite3_str_appendall(out, capture_condition(engine, s, v));
   if (s->kind == KIND_TIME && s->shape.is_text)
     sqlite3_str_appendf(out, " AND %s", sql_text(engine, "regular_track", v));
-  /* Text has four digits for a year, so that its months have no limits. */
-  if (s->kind == KIND_TIME &&
-      (s->grain.kind == GRAIN_BOUNDS || (s->grain.kind == GRAIN_MONTHS && !s->shape.is_text)))
-    sqlite3_str_appendf(out, " AND %s", sql_text(engine, "within_limits", v));
-  if (s->kind != KIND_WHOLE)
-    sqlite3_str_appendf(out, " AND %s",
-                        sql_text(engine, s->kind == KIND_TIME ? "proven_time" : "proven_key", v));
+  for (const struct summary *one = s; one; one = one->parent) add_conditions(engine, one, out);
   return engine_finish(engine, out);
 }
 
 static const char *view_section(const struct summary *s) {
-  return s->kind == KIND_TIME ? "view_time" : s->kind == KIND_KEY ? "view_key" : "view_whole";
+  if (s->kind == KIND_TIME) return s->parent ? "view_chain" : "view_time";
+  return s->kind == KIND_KEY ? "view_key" : "view_whole";
 }
 
 /* What almanac_live() makes in a connection with the extension. */
@@ -49,7 +57,7 @@ static bool create_waiting(struct engine *engine, const struct summary *s, const
 }
 
 static bool create_arms(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
-  return s->kind != KIND_TIME || sql_run(engine, "view_arms", v);
+  return s->kind != KIND_TIME || sql_run(engine, s->parent ? "view_arm" : "view_arms", v);
 }
 
 bool live_view_create(struct engine *engine, const struct summary *s) {
@@ -59,7 +67,8 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
   if (s->kind == KIND_TIME && !s->track) return create_waiting(engine, s, v);
   const struct sql_variable *ok = sql_literal(engine, v, "condition", condition(engine, s, v));
   if (!sql_run(engine, "view_ok", ok)) return false;
-  if (s->kind == KIND_TIME && !(sql_run(engine, "view_tail", v) && sql_run(engine, "view_due", v)))
+  if (s->kind == KIND_TIME &&
+      !(sql_run(engine, "view_tail", v) && sql_run(engine, s->parent ? "view_due_chain" : "view_due", v)))
     return false;
   if (s->live && s->kind != KIND_WHOLE && !sql_run(engine, "view_part", v)) return false;
   if (s->live) return create_arms(engine, s, v) && sql_run(engine, view_section(s), v) && check(engine, s);

@@ -3,6 +3,7 @@
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
 #include "tool/engine/declare.h"
+#include "tool/engine/live_view.h"
 #include "tool/engine/owner.h"
 #include "tool/engine/repair.h"
 #include <stdlib.h>
@@ -58,6 +59,13 @@ static bool disprove(struct engine *engine, struct catalog *catalog, struct summ
   return declare_again(engine, catalog, &s, 1) && engine_commit(engine);
 }
 
+/* Its view asked of each read whether anything has changed. */
+static bool keep_proof(struct engine *engine, struct catalog *catalog, struct summary *s) {
+  engine_exec(engine,
+              engine_printf(engine, "UPDATE almanac_summary SET proven=1 WHERE id=%lld", (long long)s->id));
+  return live_view_drop(engine, s) && live_view_create(engine, s) && catalog_keep_version(engine, catalog);
+}
+
 /* Until a definition is proven, any change makes all of it dirty, and it is computed in one piece. */
 static bool prove(struct engine *engine, struct catalog *catalog, struct summary *s, bool *disproved) {
   int partitions = 0;
@@ -72,8 +80,7 @@ static bool prove(struct engine *engine, struct catalog *catalog, struct summary
   if (!catalog_is_current(engine, catalog)) return engine_commit(engine);
   s->proven = partitions >= PROOF_PARTITIONS;
   if (s->proven)
-    engine_exec(engine,
-                engine_printf(engine, "UPDATE almanac_summary SET proven=1 WHERE id=%lld", (long long)s->id));
+    keep_proof(engine, catalog, s);
   else
     claim_unfill(engine, s);
   return engine_commit(engine);

@@ -166,26 +166,39 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
   return sql_template(engine, v, "claimed_matches", for_partition(engine, s, "%e IS d.%p", " AND "));
 }
 
+/* The summary's number and those of the summaries below it. */
+static char *chain_ids(struct engine *engine, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (const struct summary *one = s; one; one = one->parent)
+    sqlite3_str_appendf(out, "%s%lld", one == s ? "" : ", ", (long long)one->id);
+  return engine_finish(engine, out);
+}
+
+/* What is dirty in the summaries below it, as partitions of its own. */
+static char *dirty_above(struct engine *engine, const struct sql_variable *v, const struct summary *s) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  char *start = sql_text(engine, "start_alone", sql_literal(engine, v, "x", "p1"));
+  for (const struct summary *one = s->parent; one; one = one->parent)
+    sqlite3_str_appendf(out, " UNION ALL SELECT %s FROM %s", start, summary_object(engine, one, "dirty"));
+  return engine_finish(engine, out);
+}
+
 /* What the parts are made of: the source's rows, or the parent's. */
 static const struct sql_variable *part_variables(struct engine *engine, const struct sql_variable *v,
                                                  const struct summary *s) {
-  const struct summary *parent = s->parent;
+  const struct summary *parent = s->parent, *root = parent;
   v = sql_literal(engine, v, "reads", quoted(engine, parent ? parent->name : s->source->name));
-  v = sql_template(engine, v, "changed_part",
-                   s->kind == KIND_KEY ? "{changed_key}"
-                   : parent            ? "{changed_chain}"
-                                       : "{changed_time}");
-  v = sql_template(engine, v, "other_part",
-                   parent      ? "{other_chain}"
-                   : s->frozen ? "{other_frozen}"
-                               : "{other_time}");
+  v = sql_template(engine, v, "changed_part", parent ? "{changed_chain}" : "{changed_time}");
+  v = sql_template(engine, v, "other_part", s->frozen ? "{other_frozen}" : "{other_time}");
   if (!parent)
     return sql_template(engine, sql_template(engine, v, "from", "{source}"), "from_time", "{time}");
+  while (root->parent) root = root->parent;
+  v = sql_literal(engine, v, "root_due", summary_object(engine, root, "due"));
   v = sql_literal(engine, v, "from", engine_printf(engine, "\"%w_stored\"", parent->name));
   v = sql_literal(engine, v, "from_time", quoted(engine, s->bucket));
-  v = sql_literal(engine, v, "from_changed", summary_object(engine, parent, "changed"));
-  v = sql_literal(engine, v, "from_other", summary_object(engine, parent, "other"));
   const struct sql_variable *theirs = sql_literal(engine, summary_variables(engine, parent), "row", "q");
+  v = sql_literal(engine, v, "from_fresh",
+                  sql_text(engine, parent->parent ? "fresh_rows_chain" : "fresh_rows", theirs));
   return sql_literal(engine, v, "from_clean", sql_text(engine, "stored_counts", theirs));
 }
 
@@ -213,6 +226,7 @@ static const struct sql_variable *frozen_variables(struct engine *engine, const 
 const struct sql_variable *summary_variables(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v = 0;
   v = sql_literal(engine, v, "id", engine_printf(engine, "%lld", (long long)s->id));
+  v = sql_literal(engine, v, "ids", chain_ids(engine, s));
   v = sql_literal(engine, v, "name", quoted(engine, s->name));
   v = sql_literal(engine, v, "temp", "");
   v = sql_literal(engine, v, "stored", engine_printf(engine, "\"%w_stored\"", s->name));
@@ -254,6 +268,7 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = grain_variables(engine, v, &s->shape, &s->grain);
   v = frozen_variables(engine, v, s);
   v = shape_variables(engine, v, &s->shape);
+  v = sql_literal(engine, v, "dirty_above", dirty_above(engine, v, s));
   return unit_variables(engine, v, &s->shape, s->unit ? s->unit : s->grain.unit,
                         s->unit ? s->unit_offset : s->grain.unit_offset);
 }
