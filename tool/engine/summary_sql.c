@@ -186,14 +186,13 @@ static char *dirty_above(struct engine *engine, const struct sql_variable *v, co
 /* What the parts are made of: the source's rows, or the parent's. */
 static const struct sql_variable *part_variables(struct engine *engine, const struct sql_variable *v,
                                                  const struct summary *s) {
-  const struct summary *parent = s->parent, *root = parent;
+  const struct summary *parent = s->parent;
   v = sql_literal(engine, v, "reads", quoted(engine, parent ? parent->name : s->source->name));
   v = sql_template(engine, v, "changed_part", parent ? "{changed_chain}" : "{changed_time}");
   v = sql_template(engine, v, "other_part", s->frozen ? "{other_frozen}" : "{other_time}");
   if (!parent)
     return sql_template(engine, sql_template(engine, v, "from", "{source}"), "from_time", "{time}");
-  while (root->parent) root = root->parent;
-  v = sql_literal(engine, v, "root_due", summary_object(engine, root, "due"));
+  v = sql_literal(engine, v, "root_due", summary_object(engine, summary_root(s), "due"));
   v = sql_literal(engine, v, "from", engine_printf(engine, "\"%w_stored\"", parent->name));
   v = sql_literal(engine, v, "from_time", quoted(engine, s->bucket));
   const struct sql_variable *theirs = sql_literal(engine, summary_variables(engine, parent), "row", "q");
@@ -217,6 +216,8 @@ static const struct sql_variable *frozen_variables(struct engine *engine, const 
   };
   for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
     v = sql_template(engine, v, texts[i].name, s->frozen ? texts[i].frozen : texts[i].usual);
+  /* What comes too late for the root is no change of its children. */
+  v = sql_template(engine, v, "since_root", summary_root(s)->frozen ? "{since_frozen x={x}}" : "");
   v = sql_template(engine, v, "frozen_least",
                    s->shape.is_text ? "{frozen_least_text}" : "{frozen_least_number}");
   return sql_template(engine, v, "frozen_other",
