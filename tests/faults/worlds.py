@@ -108,6 +108,23 @@ def queries(summaries):
 ALL, OTHER = queries(SUMMARIES), queries({**SUMMARIES, **CHANGED})
 WITHOUT_TEXTS = {name: query for name, query in ALL.items() if name != "texts"}
 
+def in_both(*statements):
+    """Each in one transaction with the same on the twin."""
+    return [f"BEGIN; {statement}; {statement.replace('readings', 'twin')}; COMMIT" for statement in statements]
+
+
+# Summaries of which a prune freezes what is old and takes the raw rows; the queries read a twin that keeps them.
+LATER_S = 1702500000  # what is written from there on is not frozen; what is older than KEPT_FROM_S may be
+KEPT_FROM_S = 1701500000
+KEPT = {name: SUMMARIES[name] for name in ("hourly", "monthly", "zoned", "days")}
+KEPT["hourly"] = (f"WITH (keep_raw = '{(int(time.time()) - KEPT_FROM_S) // 86400} days')", *KEPT["hourly"][1:])
+KEPT_QUERIES = {name: query.replace("readings", "twin") for name, (_, _, query) in KEPT.items()}
+KEPT_MEANWHILE = in_both(f"UPDATE readings SET v = v - 1 WHERE ts >= {LATER_S} AND id % 3 = 0",
+                         "INSERT INTO readings VALUES(3000, 1702800000, 'K3000', 1)")
+KEPT_WRITES = in_both(f"UPDATE readings SET v = v * 2 WHERE ts >= {LATER_S} AND id % 5 = 0",
+                      f"DELETE FROM readings WHERE ts >= {LATER_S} AND id % 11 = 0",
+                      "INSERT INTO readings VALUES(3001, 1702900000, 'K3001', 7), (3002, 1704000000, 'K3002', 8)")
+
 # A file that the previous version has made, with summaries of its own; of one the name gives the rows of the last refresh.
 OLD_FILE = os.path.join(ROOT, "tests", "data", "format1.sql")
 OLD = {**QUERIES, "shapes": "SELECT * FROM shapes"}
@@ -153,6 +170,9 @@ SCENARIOS = [
     Scenario("drop all", "changed", ["drop", "--all"], None, ALL, {}, False),
     Scenario("pause", "changed", ["pause"], None, ALL, {}),
     Scenario("resume", "paused", ["resume"], None, {}, ALL),
+    Scenario("prune", "kept", ["prune"], None, KEPT_QUERIES, KEPT_QUERIES, writes=KEPT_WRITES, meanwhile=KEPT_MEANWHILE),
+    Scenario("prune in small steps", "kept", ["prune", "--lock-ms", "1"], None, KEPT_QUERIES, KEPT_QUERIES, writes=KEPT_WRITES,
+             meanwhile=KEPT_MEANWHILE),
     Scenario("upgrade", "old", ["status"], None, OLD, OLD, writes=OLD_WRITES, meanwhile=OLD_MEANWHILE),
 ]
 
@@ -208,6 +228,16 @@ def paused(path, journal):
     undisturbed("pause", path)
     db = opened(path)
     db.executescript("UPDATE readings SET v = v + 1 WHERE id = 5; ALTER TABLE kinds ADD COLUMN about TEXT")
+    db.close()
+
+
+def kept(path, journal):
+    plain(path, journal)
+    db = opened(path)
+    db.executescript("INSERT INTO readings VALUES(2999, 1703300000, 'K2999', 3); CREATE TABLE twin AS SELECT * FROM readings")
+    undisturbed("apply", path, "-", stdin=definitions(KEPT))
+    undisturbed("refresh", path)
+    db.executescript(";".join(in_both(f"UPDATE readings SET v = v + 1 WHERE ts > {LATER_S} AND id % 7 = 0")))
     db.close()
 
 
@@ -297,17 +327,18 @@ def check(world, what, states):
         if state == scenario.after and not scenario.leaves:
             equal(traces(db), [], what)
         for statement in scenario.writes[:-1]:
-            db.execute(statement)
+            db.executescript(statement)
         compare(db, [state], what + ", and writes")
-        if state != scenario.after:
+        if state != scenario.after or scenario.before == scenario.after:
             undisturbed(*scenario.arguments(path), stdin=scenario.stdin)
         if scenario.command == ["pause"]:
             undisturbed("resume", path)
-        if scenario.leaves:
+        if scenario.command[0] != "refresh" and scenario.leaves:
             undisturbed("refresh", path)
+        if scenario.leaves:
             state = compare(db, [ALL if scenario.command == ["pause"] else scenario.after], what + ", and the next run")
             equal(db.execute("SELECT name, dirty, last_error FROM almanac_status WHERE dirty <> 0 OR last_error IS NOT NULL").fetchall(), [], what)
-            db.execute(scenario.writes[-1])
+            db.executescript(scenario.writes[-1])
             compare(db, [state], what + ", the next run and a write")
     except (sqlite3.Error, AssertionError) as error:
         raise AssertionError(f"{what}: {error}") from error
