@@ -85,6 +85,7 @@ static bool in_transaction(struct engine *engine, struct catalog *catalog, struc
   for (int i = 0; i < n_files; i++)
     if (!run_file(engine, &order, &files[i])) return false;
   if (!order_finish(engine, &order)) return false;
+  for (size_t i = 0; i < order.n_notes; i++) talk_notice(engine->settings, "%s", order.notes[i]);
   for (size_t i = 0; i < order.n_created; i++) notices_of_summary(engine, order.created[i]);
   for (int i = 0; i < n_files; i++)
     if (!check_refreshes(engine, catalog, &files[i])) return false;

@@ -119,11 +119,19 @@ static bool start(struct engine *engine, struct catalog *catalog, struct task *t
   return !summary || summary->broken || forget(engine, summary);
 }
 
+/* Does it read what another summary has stored, which may have changed just now? */
+static bool reads_stored(const struct summary *s) {
+  for (size_t i = 0; s && i < s->n_parents; i++)
+    if (!s->parents[i]->live) return true;
+  return false;
+}
+
 /* Refreshes as much as others leave to us. */
 static bool refresh_one(struct engine *engine, struct catalog *catalog, struct task *task) {
   struct refresh_report report = {.progress = on_progress, .context = task};
   task->state = TASK_DONE;
-  if (!catalog_is_current(engine, catalog) && !refresher_settle(engine, catalog)) return false;
+  bool current = catalog_is_current(engine, catalog) && !reads_stored(catalog_find(catalog, task->name));
+  if (!current && !refresher_settle(engine, catalog)) return false;
   struct summary *summary = catalog_find(catalog, task->name);
   if (!summary) return engine_ok(engine);
   progress_start(&task->progress, engine->settings, summary->name, 0);

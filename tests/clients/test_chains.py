@@ -124,6 +124,19 @@ def test_an_empty_table_and_a_late_start():
         db.close()
 
 
+def test_over_one_that_waits():
+    """C-1: rows have come since, but no refresh."""
+    path, db, spell, m = database("seconds", n=0)
+    tool("apply", path, "-", stdin=definitions().split(";")[3] + ";")
+    insert(db, [(START + i * 3000, i % 3, i / 4) for i in range(500)])
+    tool("apply", path, "-", stdin=definitions())
+    compare(db, "", "declared")
+    tool("refresh", path)
+    compare(db, "", "refreshed")
+    equal(db.execute("SELECT count(*) FROM almanac_status WHERE dirty = 0").fetchone(), (4,))
+    db.close()
+
+
 def test_circles():
     """C-2"""
     path, db, _, _ = database("seconds", n=10)
@@ -267,6 +280,7 @@ def test_over_what_needs_the_extension():
     equal(db.execute("SELECT exact FROM almanac_status WHERE name='sizes'").fetchone(), ("as of the last refresh",))
     for _ in range(2):
         tool("refresh", path)
+        equal(db.execute("SELECT name, dirty FROM almanac_status").fetchall(), [("curves", 0), ("sizes", 0)], "one refresh is enough")
         equal(rows(db, "SELECT * FROM sizes"), rows(db, "SELECT count(*), sum(length(points)) FROM curves"))
         equal(db.execute("SELECT n FROM sizes").fetchone(), db.execute("SELECT count(DISTINCT ts / 3600) FROM readings").fetchone())
         db.execute("INSERT INTO readings(ts, k, v) VALUES(1, 1, 1)")

@@ -13,8 +13,8 @@ typedef struct sqlite3_stmt sqlite3_stmt;
 extern int sqlite3_txn_state(sqlite3 *db, const char *schema);
 extern sqlite3 *sqlite3_db_handle(sqlite3_stmt *statement);
 
-#define REAL(name) \
-  static __typeof__(name) *real; \
+#define REAL(name)                                                                                           \
+  static __typeof__(name) *real;                                                                             \
   if (!real) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
 static int last = -1, away;

@@ -1,7 +1,6 @@
 #include "tool/engine/order.h"
 #include "tool/engine/chain.h"
 #include "tool/engine/declare.h"
-#include "tool/talk.h"
 #include <string.h>
 
 struct waiting {
@@ -118,14 +117,21 @@ static bool fail_frozen(struct engine *engine, const struct order *order, const 
                      file->file, order->at->line, order->at->column, existing->name, existing->name);
 }
 
+static void add_note(struct engine *engine, struct order *order, char *note) {
+  order->notes = engine_grow(engine, order->notes, &order->n_notes, sizeof *order->notes);
+  if (order->notes) order->notes[order->n_notes++] = note;
+}
+
 /* What reads it is dropped with it, and declared again at the end unless the files do so. */
 static bool drop_changed(struct engine *engine, struct order *order, struct summary *existing) {
-  talk_notice(engine->settings, "%s: its definition has changed: it is rebuilt", existing->name);
+  add_note(engine, order,
+           engine_printf(engine, "%s: its definition has changed: it is rebuilt", existing->name));
   size_t n;
   struct summary **dropped = declare_drop_readers(engine, order->catalog, &existing, 1, &n);
   for (size_t i = 0; i < n && engine_ok(engine); i++) {
     if (dropped[i] == existing) continue;
-    talk_notice(engine->settings, "%s: it reads %s: it is rebuilt", dropped[i]->name, existing->name);
+    add_note(engine, order,
+             engine_printf(engine, "%s: it reads %s: it is rebuilt", dropped[i]->name, existing->name));
     struct definitions *definitions = engine_alloc(engine, sizeof *definitions);
     if (!definitions || !definitions_read(engine, dropped[i]->name, dropped[i]->definition, definitions))
       return false;

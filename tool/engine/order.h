@@ -17,6 +17,8 @@ struct order {
   size_t n_waiting;
   struct summary **created; /* for whoever wants to tell of them */
   size_t n_created;
+  char **notes; /* what the user should be told */
+  size_t n_notes;
 };
 
 /* Runs one CREATE statement of the files, now or when what it reads is there. Leaves an unchanged summary alone. */

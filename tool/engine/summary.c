@@ -283,6 +283,7 @@ static bool derive_parent_time(struct engine *engine, struct deriving *d, const 
         engine, d, engine_printf(engine, "%s is not the bucket of %s", call->column, s->parent->name));
   s->time = s->parent->time;
   s->shape = s->parent->shape;
+  s->shape.is_guess |= !s->parent->track; /* it waits with its parent for the next refresh */
   return engine_ok(engine);
 }
 
