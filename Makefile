@@ -1,5 +1,5 @@
 # Almanac: `make` builds build/lib/almanac.so (the extension) and build/bin/almanac (the tool).
-# `make demo` shows the main job on real data, `make test` runs the tests, `make bench` measures,
+# `make demo` shows the main job on real data, `make test` runs the tests (`make soak` for hours), `make bench` measures,
 # `make install PREFIX=/usr/local DESTDIR=` installs. Your own CFLAGS are added, never overridden.
 
 CC      ?= gcc
@@ -59,6 +59,16 @@ test:
 	@$(MAKE) --no-print-directory all
 	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run.py
 
+# SOAK='--minutes 60 stepper': not everything.
+soak:
+	@tests/needs test
+	@$(MAKE) --no-print-directory all
+	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/soak.py $(SOAK)
+
+mutants:
+	@tests/needs test
+	@$(PYTHON) tests/mutants/run.py
+
 bench:
 	@tests/needs bench
 	@$(MAKE) --no-print-directory all
@@ -86,4 +96,4 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all test bench bench-peers demo install format clean check-sqlite
+.PHONY: all test soak mutants bench bench-peers demo install format clean check-sqlite

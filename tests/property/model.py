@@ -20,12 +20,13 @@ from schemas import Schema
 
 class World:
     """All entries of one seed: `setup` first, then `steps`."""
+    definitions_class = Definitions
 
     def __init__(self, seed, n_steps):
         r = self.r = random.Random(seed)
         self.schema = s = Schema(r)
         self.writes_dimension = r.random() < 0.6 or s.foreign
-        self.definitions = Definitions(s, self.writes_dimension)
+        self.definitions = self.definitions_class(s, self.writes_dimension)
         self.declared = {}  # name: definition
         self.paused = False
         self.setup = [("sql", "stock", [statement]) for statement in s.statements()]

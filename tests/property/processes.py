@@ -134,7 +134,7 @@ class Worker:
         """Refreshes, more or less half of which are killed: at any moment of about the time that one takes."""
         usual_s = 0.5
         while self.goes_on():
-            options = self.r.choice([[], [], [], ["--lock-ms", "1"], ["--full"], [self.r.choice(list(traffic.SUMMARIES))], ["--every", "50ms", "--quiet"]])
+            options = self.r.choice([[], [], [], ["--lock-ms", "1"], ["--full"], [self.r.choice(list(traffic.SUMMARIES))], ["--jobs", "2"], ["--every", "50ms", "--quiet"]])
             stays = "--every" in options
             process = subprocess.Popen([TOOL, "refresh", self.path, "--busy-timeout", f"{BUSY_S}s", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             self.counts["refreshes"] += 1
@@ -194,8 +194,9 @@ def database(journal, r):
 
 
 def settled(path):
-    """With nobody else there: a refresh leaves nothing dirty and all names equal to their queries."""
+    """With nobody else there: a refresh leaves nothing dirty and nothing to find, and all names equal to their queries."""
     tool("refresh", path)
+    tool("verify", path)
     db = Worker("reader", path, 0, 0).open()
     left = db.execute("SELECT name, dirty, last_error FROM almanac_status WHERE dirty<>0 OR last_error IS NOT NULL").fetchall()
     assert not left, f"left by a refresh: {left}"

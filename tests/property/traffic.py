@@ -55,18 +55,24 @@ def _bucketed(bucket, query_bucket, rest):
     return f"SELECT {bucket} AS bucket, {rest}", f"SELECT {query_bucket} AS bucket, {rest}"
 
 
-# name: (options, SELECT, query)
+# name: (options, SELECT, query); of a chain, too, the query reads raw rows.
 SUMMARIES = {
     "quarters": ("", *_bucketed("time_bucket('15 minutes', ts)", _start(900), "count(*) AS n, sum(v) AS total FROM readings GROUP BY 1")),
     "hourly": ("", *_bucketed("time_bucket('1 hour', ts)", _start(3600), "k, count(*) AS n, sum(v) AS total FROM readings GROUP BY 1, 2")),
     "daily": ("", *_bucketed("time_bucket('1 day', ts)", _start(DAY_S), "count(*) AS n, max(v) AS high FROM readings GROUP BY 1")),
     "monthly": ("", *_bucketed("time_bucket('1 month', ts)", _MONTH, "k, min(v) AS low FROM readings GROUP BY 1, 2")),
+    "days": ("", "SELECT time_bucket('1 day', bucket) AS bucket, k, sum(n) AS n, sum(total) AS total FROM hourly GROUP BY 1, 2",
+             f"SELECT {_start(DAY_S)} AS bucket, k, count(*) AS n, sum(v) AS total FROM readings GROUP BY 1, 2"),
+    "months": ("", "SELECT time_bucket('1 month', bucket) AS bucket, sum(n) AS n, sum(total) AS total FROM days GROUP BY 1",
+               f"SELECT {_MONTH} AS bucket, count(*) AS n, sum(v) AS total FROM readings GROUP BY 1"),
     "labelled": ("WITH (source = readings)", *_bucketed("time_bucket('1 hour', ts)", _start(3600),
                  "label, sum(v * factor) AS total FROM readings JOIN sensors ON sensors.k = readings.k GROUP BY 1, 2")),
     "ranked": ("WITH (partition = k)", _RANKED, _RANKED),
     "ranks": ("", _RANKS, _RANKS),
     "event_hours": ("", *_bucketed("time_bucket('1 hour', ts)", "substr(ts, 1, 13) || ':00:00'", "kind, count(*) AS n, sum(v) AS total FROM events GROUP BY 1, 2")),
     "event_days": ("", *_bucketed("time_bucket('1 day', ts, 'Europe/Berlin')", "berlin_day(ts)", "count(*) AS n, min(v) AS low FROM events GROUP BY 1")),
+    "event_weeks": ("", "SELECT time_bucket('7 days', bucket) AS bucket, sum(n) AS n FROM event_hours GROUP BY 1",
+                    "SELECT datetime(ts, 'weekday 0', '-6 days', 'start of day') AS bucket, count(*) AS n FROM events GROUP BY 1"),
     "event_kinds": ("WITH (partition = kind)", *(["SELECT kind, count(*) AS n, max(ts) AS latest FROM events GROUP BY kind"] * 2)),
 }
 
