@@ -205,7 +205,7 @@ static void refresh_all(struct engine *engine, struct catalog *catalog, struct t
     }
     /* Nobody's work but that of others, who live: wait until they have published it, or die. */
     if (catalog->schema_version == version) engine_release(engine, mark);
-    sqlite3_sleep(pause_ms);
+    engine_sleep(pause_ms / 1000.0);
     pause_ms = pause_ms * 2 < POLL_MS_MAX ? pause_ms * 2 : POLL_MS_MAX;
   }
 }
@@ -224,7 +224,7 @@ size_t refresh_named(struct engine *engine, struct catalog *catalog, char *const
   pace_relax(engine);
   refresh_all(engine, catalog, tasks, n);
   while (any_postponed(catalog, tasks, n) && engine_ok(engine) && !engine_stopping(engine)) {
-    sqlite3_sleep(POLL_MS_MAX);
+    engine_sleep(POLL_MS_MAX / 1000.0);
     refresher_settle(engine, catalog);
     refresh_all(engine, catalog, tasks, n);
   }
@@ -297,8 +297,7 @@ static void wait_for_next(const struct engine *engine, double run_s) {
   if (engine->settings->duty < 1 && wait_s < run_s / engine->settings->duty - run_s)
     wait_s = run_s / engine->settings->duty - run_s;
   for (double until = engine_clock_s() + wait_s; engine_clock_s() < until && !engine_stopping(engine);) {
-    const struct timespec tick = {.tv_nsec = 50000000};
-    nanosleep(&tick, 0);
+    engine_sleep(0.05);
   }
 }
 

@@ -104,8 +104,10 @@ static void put_value(struct json_text *json, sqlite3_value *value) {
     json_put_real(json, sqlite3_value_double(value));
   else if (type == SQLITE_NULL)
     json_put_text(json, "null");
-  else
-    json_put_string(json, (const char *)sqlite3_value_text(value));
+  else {
+    const char *text = (const char *)sqlite3_value_text(value);
+    json_put_string(json, text ? text : "");
+  }
 }
 
 static void put_owners(struct json_text *json, const struct inspection *more) {
@@ -193,7 +195,8 @@ static const char *cell(struct engine *engine, const struct table *table, const 
   /* Cut off: 100 % is when all is clean. */
   if (strcmp(name, "clean") == 0)
     return engine_printf(engine, "%d %%", (int)(sqlite3_value_double(value) * 100));
-  return (const char *)sqlite3_value_text(value);
+  const char *text = (const char *)sqlite3_value_text(value);
+  return text ? text : "";
 }
 
 static void print_line(const char *const *cells, const int *widths) {

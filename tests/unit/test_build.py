@@ -54,6 +54,13 @@ def test_arrows_go_one_way():
         equal(bad, [], f"{path}: the engine knows no verbs")
 
 
+def test_sleeps_are_short():
+    """sqlite3_sleep takes whole seconds where SQLite was built without usleep, as 3.34.0 is by its defaults."""
+    for path in glob.glob(os.path.join(ROOT, "tool", "**", "*.c"), recursive=True):
+        with open(path) as file:
+            assert "sqlite3_sleep(" not in file.read(), f"{path}: use engine_sleep"
+
+
 def test_clang():
     build = variant("clang", "CC=clang", targets=("lib/almanac.so", "bin/almanac"))
     program = "import sys; sys.path.insert(0, 'tests'); import almanac; print(almanac.connect().execute('SELECT almanac_version()').fetchone())"

@@ -2,6 +2,7 @@
 #include "ext/init.h"
 #include "tool/engine/owner.h"
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -272,6 +273,12 @@ double engine_clock_s(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+void engine_sleep(double seconds) {
+  double whole_s = floor(seconds);
+  const struct timespec time = {.tv_sec = (time_t)whole_s, .tv_nsec = (long)((seconds - whole_s) * 1e9)};
+  nanosleep(&time, 0);
+}
+
 bool engine_interrupted(void) {
   return stop_signal != 0;
 }
@@ -286,7 +293,7 @@ static int on_busy(void *context, int tries) {
   double now_s = engine_clock_s();
   if (tries == 0) engine->waits_since_s = now_s;
   if (stop_signal || (now_s - engine->waits_since_s) * 1000 >= engine->settings->busy_timeout_ms) return 0;
-  sqlite3_sleep(tries < 20 ? 1 : tries < 100 ? 2 : 10);
+  engine_sleep(tries < 20 ? 0.001 : tries < 100 ? 0.002 : 0.01);
   return 1;
 }
 

@@ -165,4 +165,7 @@ void engine_end(struct engine *engine);
 /* Seconds on a clock that only moves forward. */
 double engine_clock_s(void);
 
+/* Sleeps; a signal ends it. Not sqlite3_sleep: some builds of SQLite round it up to whole seconds. */
+void engine_sleep(double seconds);
+
 #endif

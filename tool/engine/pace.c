@@ -24,7 +24,7 @@ void pace_before(struct engine *engine) {
   double gap_s = fmin(pace->held_s, engine->settings->lock_ms / 1000.0);
   if (!others_write(engine)) gap_s /= GAP_SHARE_ALONE;
   double left_s = pace->ended_s + gap_s - engine_clock_s();
-  if (left_s > 0) sqlite3_sleep((int)ceil(left_s * 1000));
+  if (left_s > 0) engine_sleep(left_s);
 }
 
 void pace_began(struct engine *engine) {
