@@ -128,15 +128,15 @@ CREATE VIEW almanac_status({status_columns}) AS
 {select};
 
 -- @dirty_time
-(SELECT count(*) FROM (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff'{since x=lo} UNION SELECT p1 FROM {dirty}))+NOT {ok}
+(SELECT count(*) FROM (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff'{since x=lo} UNION SELECT p1 FROM {dirty} WHERE token IS NOT -1{since_start x=p1}))+NOT {ok}
 
 -- A change may lie beyond the bounds of a time zone until the next refresh, so that its bucket is not known yet.
 
 -- @dirty_zone
-(SELECT count(*) FROM {dirty})+(SELECT count(*) FROM {region} WHERE hi<>x'ff'{since x=lo})+NOT {ok}
+(SELECT count(*) FROM {dirty} WHERE token IS NOT -1{since_start x=p1})+(SELECT count(*) FROM {region} WHERE hi<>x'ff'{since x=lo})+NOT {ok}
 
 -- @dirty_key
-(SELECT count(*) FROM (SELECT {region_columns} FROM {region} UNION SELECT {dirty_columns} FROM {dirty}))+NOT {ok}
+(SELECT count(*) FROM (SELECT {region_columns} FROM {region} UNION SELECT {dirty_columns} FROM {dirty} WHERE token IS NOT -1))+NOT {ok}
 
 -- @dirty_whole
 (NOT {ok})

@@ -71,7 +71,7 @@ DELETE FROM {region}
 UPDATE almanac_summary SET state=0, token=NULL WHERE id={id}
 
 -- @unfill_dirty
-UPDATE {dirty} SET token=NULL WHERE token IS NOT NULL
+UPDATE {dirty} SET token=NULL WHERE token>=0
 
 -- Taken from whoever was seen to have it, who was nobody or is dead, and only if nobody else was faster.
 
@@ -155,7 +155,7 @@ token IS NULL
 UPDATE {dirty} SET token=?1 WHERE {dirty_row} IN (SELECT {dirty_row} FROM {dirty} WHERE {free} ORDER BY {dirty_order} LIMIT ?2)
 
 -- @claim_owners
-SELECT DISTINCT token FROM {dirty} WHERE token IS NOT NULL
+SELECT DISTINCT token FROM {dirty} WHERE token>=0
 
 -- @claim_left
 SELECT count(*) FROM (SELECT 1 FROM {dirty} WHERE {free} LIMIT ?1)
@@ -341,7 +341,7 @@ SELECT EXISTS(SELECT *, count(*) FROM (SELECT {comparable} FROM temp.{rows}) GRO
 SELECT state=0 OR EXISTS(SELECT 1 FROM {dirty}) FROM almanac_summary WHERE id={id}
 
 -- @dirty_any
-SELECT EXISTS(SELECT 1 FROM {dirty})
+SELECT EXISTS(SELECT 1 FROM {dirty} WHERE token IS NOT -1)
 
 -- @dirty_count
-SELECT count(*) FROM {dirty}
+SELECT count(*) FROM {dirty} WHERE token IS NOT -1

@@ -43,10 +43,10 @@ max({lo p={p}}, {frozen_lo})
 SELECT CAST({any x=q.{time}} AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time}>=CASE WHEN {ok} THEN {above_times} ELSE {frozen_least} END, 0.000001){frozen_other}
 UNION ALL SELECT CAST(NULL AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time} IS NULL, 0.000001)
 
--- Nobody takes a frozen partition to compute it.
+-- Nobody takes a frozen partition to compute it: not even who doesn't know yet that it is.
 
 -- @free_unfrozen
-token IS NULL AND p1>={frozen_start}
+token IS NULL AND coalesce(p1>={frozen_start}, 1)
 
 -- Changes of frozen partitions come too late: they are counted, and handed to no summary.
 
@@ -135,3 +135,81 @@ DELETE FROM {dirty} WHERE p1<{frozen_start}
 
 -- @frozen_any
 SELECT EXISTS(SELECT 1 FROM {stored} WHERE {partition}<{frozen_start})
+
+-- WITH (keep = ...). Parked is what stands in the dirty list with -1 for a token: nobody's, and nobody takes it.
+-- ?1 is the first partition that is kept.
+
+-- @keep_from
+SELECT {start x=t} FROM (SELECT {at} AS t)
+
+-- @keep_from_bounds
+SELECT {start x=t} FROM (SELECT {at} AS t) WHERE t>={lowest_time} AND t<{highest_time}
+
+-- @keep_open_time
+CREATE TEMP TABLE {list}({dirty_definitions})
+
+-- @keep_close_time
+DROP TABLE IF EXISTS temp.{list}
+
+-- Kept are the keys of the newest rows. In that order, for DISTINCT takes the first row of each: by the table, not by an index.
+
+-- @keep_open_key
+CREATE TEMP TABLE {list}({dirty_definitions});
+CREATE TEMP TABLE {kept}({dirty_definitions});
+INSERT INTO temp.{kept} SELECT DISTINCT {q_keys} FROM main.{source} q NOT INDEXED ORDER BY {newest_first} LIMIT {newest}
+
+-- @keep_close_key
+DROP TABLE IF EXISTS temp.{list};
+DROP TABLE IF EXISTS temp.{kept}
+
+-- @keep_any_time
+SELECT EXISTS(SELECT 1 FROM main.{dirty} WHERE p1<?1 AND token IS NOT -1) OR EXISTS(SELECT 1 FROM main.{stored} WHERE {partition}<?1{since_start x={partition}})
+
+-- @keep_any_key
+SELECT EXISTS(SELECT 1 FROM main.{dirty} d WHERE d.token IS NOT -1 AND NOT EXISTS(SELECT 1 FROM temp.{kept} l WHERE {list_dirty_matches}))
+ OR EXISTS(SELECT 1 FROM main.{stored} s WHERE NOT EXISTS(SELECT 1 FROM temp.{kept} l WHERE {list_stored_matches}))
+ OR EXISTS(SELECT 1 FROM temp.{kept} l CROSS JOIN main.{dirty} d ON {list_dirty_matches} WHERE d.token=-1)
+
+-- @keep_unpark_key
+UPDATE main.{dirty} SET token=NULL WHERE rowid IN (SELECT d.rowid FROM temp.{kept} l CROSS JOIN main.{dirty} d ON {list_dirty_matches} WHERE d.token=-1)
+
+-- @keep_dirty_time
+UPDATE main.{dirty} SET token=-1 WHERE p1 IN (SELECT p1 FROM main.{dirty} WHERE p1<?1 AND token IS NOT -1 LIMIT ?2)
+
+-- @keep_dirty_key
+UPDATE main.{dirty} SET token=-1 WHERE rowid IN (SELECT d.rowid FROM main.{dirty} d WHERE d.token IS NOT -1 AND NOT EXISTS(SELECT 1 FROM temp.{kept} l WHERE {list_dirty_matches}) LIMIT ?2)
+
+-- @keep_list_clear
+DELETE FROM temp.{list}
+
+-- @keep_list_time
+INSERT INTO temp.{list}(p1) SELECT DISTINCT {partition} FROM main.{stored} WHERE {partition}<?1{since_start x={partition}} ORDER BY 1 LIMIT ?2
+
+-- @keep_list_key
+INSERT INTO temp.{list} SELECT DISTINCT {partitions} FROM main.{stored} s WHERE NOT EXISTS(SELECT 1 FROM temp.{kept} l WHERE {list_stored_matches}) LIMIT ?2
+
+-- @keep_park_time
+INSERT INTO main.{dirty}(p1, token) SELECT p1, -1 FROM temp.{list} WHERE 1 ON CONFLICT(p1) DO UPDATE SET token=-1
+
+-- @keep_park_key
+UPDATE main.{dirty} SET token=-1 WHERE rowid IN (SELECT d.rowid FROM temp.{list} l CROSS JOIN main.{dirty} d ON {list_dirty_matches});
+INSERT INTO main.{dirty}({dirty_columns}, token) SELECT {dirty_columns}, -1 FROM temp.{list} l WHERE NOT EXISTS(SELECT 1 FROM main.{dirty} d WHERE {list_dirty_matches})
+
+-- @keep_delete
+DELETE FROM main.{stored} WHERE rowid IN (SELECT s.rowid FROM temp.{list} l CROSS JOIN main.{stored} s ON {list_stored_matches})
+
+-- @keep_count
+UPDATE almanac_summary SET stored_version=stored_version+1, stored_rows=stored_rows-{rows}, stored_partitions=stored_partitions-{partitions_gone} WHERE id={id}
+
+-- Of frozen time what isn't kept is gone for good.
+
+-- @keep_count_frozen
+SELECT count(*) FROM {stored} WHERE {partition}<?1 AND {partition}<{frozen_start}
+
+-- @keep_list_frozen
+INSERT INTO temp.{list}(p1) SELECT DISTINCT {partition} FROM main.{stored} WHERE {partition}<?1 AND {partition}<{frozen_start} ORDER BY 1 LIMIT ?2
+
+-- More may be kept from now on: the next refresh sees to it.
+
+-- @keep_unpark
+UPDATE {dirty} SET token=NULL WHERE token=-1

@@ -90,10 +90,10 @@ CASE WHEN {x}<'' THEN {start x={x}} END
 -- @text_any
 {any_start x={x}}
 
--- The stored rows that count.
+-- The stored rows that count. What is parked (sql/retention.sql) has none.
 
 -- @clean_time
-{row}.{partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff'{since_root x=lo} UNION ALL SELECT p1 FROM {dirty}{dirty_above}) AND +{row}.{partition}<(SELECT start FROM {tail_view}) AND {ok}
+{row}.{partition} NOT IN (SELECT {start x=lo} FROM {region} WHERE hi<>x'ff'{since_root x=lo} UNION ALL SELECT p1 FROM {dirty} WHERE token IS NOT -1{dirty_above}) AND +{row}.{partition}<(SELECT start FROM {tail_view}) AND {ok}
 
 -- The part of a chain is the parent's name, arm by arm, for SQLite would not look for a join's rows by index in a view of
 -- several arms: the stored rows that count, by range, and what the parent computes, all of which is due here, too. Each of

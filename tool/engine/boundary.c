@@ -38,8 +38,9 @@ struct moment moment_ask(struct engine *engine, const char *section, const struc
                          const struct moment *first, int64_t second) {
   struct moment result = none;
   sqlite3_stmt *statement = engine_prepare(engine, sql_text(engine, section, v));
-  if (first) moment_bind(engine, statement, 1, first);
-  if (statement && sqlite3_bind_parameter_count(statement) > 1) sqlite3_bind_int64(statement, 2, second);
+  int n = statement ? sqlite3_bind_parameter_count(statement) : 0;
+  if (first && n > 0) moment_bind(engine, statement, 1, first);
+  if (n > 1) sqlite3_bind_int64(statement, 2, second);
   if (engine_step(engine, statement)) result = moment_column(engine, statement, 0);
   engine_finalize(engine, statement);
   return result;

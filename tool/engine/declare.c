@@ -194,6 +194,7 @@ bool declare_keep(struct engine *engine, const struct catalog *catalog, struct s
   s->keep_raw = fresh->keep_raw;
   s->keep = fresh->keep;
   s->keep_newest = fresh->keep_newest;
+  if (s->kind != KIND_WHOLE && s->track) sql_run(engine, "keep_unpark", summary_variables(engine, s));
   return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET definition=%Q WHERE id=%lld",
                                            s->definition, (long long)s->id));
 }

@@ -2,6 +2,7 @@
 #include "tool/engine/boundary.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/declare.h"
+#include "tool/engine/keep.h"
 #include "tool/engine/retention.h"
 #include <string.h>
 
@@ -158,26 +159,8 @@ static struct moment find_next(struct engine *engine, const struct pruning *p, i
 
 /* -------------------------------------------------------------------------------------------------- pruning */
 
-/* The columns by which a row is found again. */
-static char *row_id(struct engine *engine, const struct source *source) {
-  static const char *const names[] = {"rowid", "_rowid_", "oid"};
-  if (source->integer_primary_key) return quoted(engine, source->integer_primary_key);
-  for (size_t i = 0; i < 3 && !source->without_rowid; i++)
-    if (!source_find(source, names[i])) return (char *)names[i];
-  char *columns = engine_string(
-      engine, engine_printf(
-                  engine,
-                  "SELECT group_concat('\"'||replace(name, '\"', '\"\"')||'\"', ', ') FROM (SELECT name FROM "
-                  "pragma_table_info(%Q) WHERE pk ORDER BY pk)",
-                  source->name));
-  if (!columns)
-    engine_fail(engine, CODE_FAILED,
-                "rows of %s can't be told apart: it has columns of all the rowid's names", source->name);
-  return columns ? columns : "";
-}
-
 static bool delete_rows(struct engine *engine, const struct pruning *p, int64_t n, int64_t *deleted) {
-  const struct sql_variable *v = sql_literal(engine, p->v, "row_id", row_id(engine, p->any->source));
+  const struct sql_variable *v = sql_literal(engine, p->v, "row_id", source_row_id(engine, p->any->source));
   v = sql_template(engine, v, "in_order", p->walks ? " ORDER BY {time}" : "");
   if (!sql_run(engine, "prune_cover", v)) return false;
   moment_ask(engine, "prune_delete", v, 0, n);
@@ -259,6 +242,18 @@ static bool describe(struct engine *engine, const struct pruning *p, const struc
   return engine_ok(engine);
 }
 
+/* Stored rows of frozen time. */
+static bool delete_unkept(struct engine *engine, const struct catalog *catalog, int64_t track,
+                          struct prune_report *report) {
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
+    int64_t deleted = 0;
+    if (catalog->summaries[i]->track == track)
+      keep_delete_frozen(engine, catalog, catalog->summaries[i], &deleted);
+    report->stored_rows += deleted;
+  }
+  return engine_ok(engine);
+}
+
 bool prune_track(struct engine *engine, struct catalog *catalog, int64_t track, struct prune_report *report) {
   struct pruning p = {.track = track};
   int64_t n = ROWS_FIRST, deleted = 1;
@@ -272,7 +267,7 @@ bool prune_track(struct engine *engine, struct catalog *catalog, int64_t track, 
   }
   describe(engine, &p, &p.frozen, report);
   close_pruning(engine, &p);
-  return engine_ok(engine);
+  return delete_unkept(engine, catalog, track, report);
 }
 
 bool prune_preview(struct engine *engine, const struct catalog *catalog, int64_t track,
@@ -286,6 +281,9 @@ bool prune_preview(struct engine *engine, const struct catalog *catalog, int64_t
   if (before.type == SQLITE_NULL) before = p.frozen;
   describe(engine, &p, &before, report);
   if (before.type != SQLITE_NULL) report->rows = moment_ask(engine, "prune_count", p.v, &before, 0).integer;
+  for (size_t i = 0; i < catalog->n; i++)
+    if (catalog->summaries[i]->track == track)
+      report->stored_rows += keep_count_frozen(engine, catalog, catalog->summaries[i]);
   engine_rollback(engine);
   close_pruning(engine, &p);
   return engine_ok(engine);

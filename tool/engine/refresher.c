@@ -3,6 +3,7 @@
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
 #include "tool/engine/declare.h"
+#include "tool/engine/keep.h"
 #include "tool/engine/live_view.h"
 #include "tool/engine/owner.h"
 #include "tool/engine/repair.h"
@@ -142,6 +143,7 @@ static bool run_partitions(struct engine *engine, struct catalog *catalog, struc
     report->waits = s->state == 0;
     if (report->waits) return engine_ok(engine);
   }
+  if (!keep_park(engine, catalog, s)) return false;
   if (!is_dirty(engine, s)) return engine_ok(engine);
   struct computation c;
   if (!compute_open(engine, s, token, &c)) return false;

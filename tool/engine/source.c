@@ -172,3 +172,20 @@ bool source_has_index(struct engine *engine, const struct source *source, char *
                         (int)i, columns[i]);
   return engine_int(engine, engine_finish(engine, sql)) > 0;
 }
+
+char *source_row_id(struct engine *engine, const struct source *source) {
+  static const char *const names[] = {"rowid", "_rowid_", "oid"};
+  if (source->integer_primary_key) return quoted(engine, source->integer_primary_key);
+  for (size_t i = 0; i < 3 && !source->without_rowid; i++)
+    if (!source_find(source, names[i])) return (char *)names[i];
+  char *columns = engine_string(
+      engine, engine_printf(
+                  engine,
+                  "SELECT group_concat('\"'||replace(name, '\"', '\"\"')||'\"', ', ') FROM (SELECT name FROM "
+                  "pragma_table_info(%Q) WHERE pk ORDER BY pk)",
+                  source->name));
+  if (!columns)
+    engine_fail(engine, CODE_FAILED,
+                "rows of %s can't be told apart: it has columns of all the rowid's names", source->name);
+  return columns ? columns : "";
+}

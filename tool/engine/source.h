@@ -52,6 +52,9 @@ char *type_definition(struct engine *engine, const struct source_column *column,
 /* Does the table have a full index whose first columns are these, or is the column its rowid? */
 bool source_has_index(struct engine *engine, const struct source *source, char *const *columns, size_t n);
 
+/* The columns by which a row is found again: its rowid under a name that is free, or the primary key, separated by commas. */
+char *source_row_id(struct engine *engine, const struct source *source);
+
 /* `name` with the quotes that make any name an identifier. */
 char *quoted(struct engine *engine, const char *name);
 

@@ -160,6 +160,7 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
   if (s->kind != KIND_KEY) return v;
   v = sql_literal(engine, v, "key_names", key_names(engine, s));
   v = sql_template(engine, v, "keys", for_partition(engine, s, "%e", ", "));
+  v = sql_template(engine, v, "q_keys_down", for_partition(engine, s, "%e DESC", ", "));
   v = sql_template(engine, v, "region_matches", for_partition(engine, s, "%k IS %e", " AND "));
   v = sql_template(engine, v, "changed_matches",
                    for_partition(engine, s, "likelihood(%e IS d.%k, 0.000001)", " AND "));
@@ -210,7 +211,6 @@ static const struct sql_variable *frozen_variables(struct engine *engine, const 
       {"oldest", "{lowest}", "{frozen_lo}"},
       {"since", "", "{since_frozen x={x}}"},
       {"since_start", "", "{since_frozen_start x={x}}"},
-      {"free", "token IS NULL", "{free_unfrozen}"},
       {"part_lo", "{lo p={p}}", "{part_lo_frozen p={p}}"},
       {"clean", "{clean_time}", "{clean_frozen}"},
   };
@@ -218,6 +218,7 @@ static const struct sql_variable *frozen_variables(struct engine *engine, const 
     v = sql_template(engine, v, texts[i].name, s->frozen ? texts[i].frozen : texts[i].usual);
   /* What comes too late for the root is no change of its children. */
   v = sql_template(engine, v, "since_root", summary_root(s)->frozen ? "{since_frozen x={x}}" : "");
+  if (!s->parent) v = sql_template(engine, v, "free", "{free_unfrozen}");
   v = sql_template(engine, v, "frozen_least",
                    s->shape.is_text ? "{frozen_least_text}" : "{frozen_least_number}");
   return sql_template(engine, v, "frozen_other",
