@@ -213,3 +213,6 @@ INSERT INTO temp.{list}(p1) SELECT DISTINCT {partition} FROM main.{stored} WHERE
 
 -- @keep_unpark
 UPDATE {dirty} SET token=NULL WHERE token=-1
+
+-- @keep_parked
+SELECT EXISTS(SELECT 1 FROM {dirty} WHERE token=-1)

@@ -2,7 +2,7 @@
 import json
 
 from almanac import connect, directory, equal, tool
-from retention import DAY_S, NOW_S, SHAPES, World
+from retention import DAY_S, NOW_S, World
 
 
 def test_a_span():
@@ -132,3 +132,20 @@ def test_frozen_time_that_is_not_kept():
           (done, before - done, before - done))
     assert done > 100
     equal(w.db.execute("SELECT * FROM s0 ORDER BY 1, 2").fetchall(), kept)
+
+
+def test_below_another_one():
+    """Of a summary that others make their buckets of all is stored."""
+    w = World(widths=("6 hours",), options={"s0": "keep = '10 days'"})
+    equal(w.value("SELECT count(*) > 0 FROM almanac_dirty_1 WHERE token = -1"), 1)
+    tool("apply", w.path, "-", stdin="CREATE MATERIALIZED VIEW daily AS SELECT time_bucket('1 day', bucket) AS d, sum(n) AS n FROM s0 GROUP BY 1;")
+    expected = w.twin.execute("SELECT time_bucket('1 day', ts), count(*) FROM readings GROUP BY 1").fetchall()
+    for what in ("declared", "refreshed"):
+        equal(sorted(w.db.execute("SELECT * FROM daily")), sorted(expected), what)
+        w.compare(what)
+        tool("refresh", w.path)
+    equal(w.value("SELECT count(*) FROM almanac_dirty_1"), 0)
+    tool("drop", w.path, "daily")
+    tool("refresh", w.path)
+    assert w.value("SELECT min(bucket) FROM s0_stored") > NOW_S - 11 * DAY_S
+    w.compare("on its own again")

@@ -28,6 +28,10 @@ def test_raw_rows_go_and_names_stay():
         w.prune()
         w.compare(f"of {shape} after a second prune")
         equal(w.value("PRAGMA integrity_check"), "ok")
+    w.insert([NOW_S - 30 * DAY_S], twin=False)
+    tool("verify", w.path)
+    tool("refresh", w.path)
+    w.compare("after verify")
 
 
 def test_zone_and_months():
@@ -198,3 +202,5 @@ def test_chains():
     check("with a late row, refreshed")
     w.prune()
     check("in the end")
+    tool("verify", w.path)
+    check("verified")

@@ -86,9 +86,25 @@ static bool park(struct engine *engine, const struct keeping *k, int64_t n) {
   return count(engine, k, rows, partitions);
 }
 
+/* A bucket of buckets would be computed from raw rows with what is parked below it: while it is there, all is stored. */
+static bool has_children(const struct catalog *catalog, const struct summary *s) {
+  for (size_t i = 0; i < catalog->n; i++)
+    if (catalog->summaries[i]->parent == s) return true;
+  return false;
+}
+
+static bool unpark(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
+  const struct sql_variable *v = summary_variables(engine, s);
+  if (engine_int(engine, sql_text(engine, "keep_parked", v)) == 0 || !engine_begin(engine))
+    return engine_ok(engine);
+  if (catalog_is_current(engine, catalog)) sql_run(engine, "keep_unpark", v);
+  return engine_commit(engine);
+}
+
 bool keep_park(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
   struct keeping k;
   if (!s->keep.text || !s->proven || s->kind == KIND_WHOLE) return engine_ok(engine);
+  if (has_children(catalog, s)) return unpark(engine, catalog, s);
   if (!open_keeping(engine, s, &k)) return false;
   for (int64_t n = PARK_FIRST; is_any(engine, &k) && !engine_stopping(engine);) {
     if (!engine_begin(engine)) break;
