@@ -13,6 +13,20 @@ CREATE INDEX {region}_k ON {region}({region_columns});
 -- @region_create_whole
 CREATE TABLE {region}(k INTEGER PRIMARY KEY);
 
+-- @region_take
+CREATE TEMP TABLE almanac_region_taken AS SELECT * FROM main.{region};
+DROP TABLE main.{region};
+
+-- @region_give
+DELETE FROM main.{region};
+INSERT INTO main.{region} SELECT * FROM temp.almanac_region_taken;
+DROP TABLE temp.almanac_region_taken;
+
+-- Was the table made after its region? One that was there first is in front of it.
+
+-- @region_is_older
+SELECT (SELECT name FROM sqlite_master WHERE type='table' AND name IN ({source_text}, '{region}') ORDER BY rowid LIMIT 1)<>{source_text}
+
 -- @covered
 coalesce({x}<(SELECT hi FROM {region} WHERE lo<={x} ORDER BY lo DESC LIMIT 1), 0)
 

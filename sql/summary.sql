@@ -15,10 +15,23 @@ CREATE INDEX {dirty}_t ON {dirty}(token) WHERE token IS NOT NULL;
 -- @stored_create
 CREATE TABLE {stored}({stored_definitions});
 
--- The triggers and unique indexes that capture relies on: dropped with a rebuilt table, without a word.
+-- The triggers and unique indexes that capture relies on: dropped with a rebuilt table, without a word. Those that
+-- somebody made again after rows were changed unseen stand behind the view that asks, and a rebuilt table behind the
+-- region: VACUUM and .dump keep that order.
 
 -- @captured
-((SELECT sum(CASE type WHEN 'trigger' THEN 1 ELSE 1000 END) FROM sqlite_master WHERE tbl_name={source_text} AND (type='trigger' AND name IN ({trigger_names}) OR type='index' AND (sql IS NULL OR sql LIKE 'CREATE UNIQUE%') AND name NOT IN ({index_names})))={trigger_count})
+((SELECT sum(CASE type WHEN 'trigger' THEN 1 ELSE 1000 END) FROM sqlite_master WHERE tbl_name={source_text} AND (type='trigger' AND name IN ({trigger_names}) OR type='index' AND (sql IS NULL OR sql LIKE 'CREATE UNIQUE%') AND coalesce(sql, name) NOT IN ({indexes})))={trigger_count} AND {undisturbed})
+
+-- @captured_table
+((SELECT count(*) FROM sqlite_master WHERE tbl_name={source_text} AND type='trigger' AND name IN ({trigger_names}))={trigger_count} AND {undisturbed})
+
+-- @undisturbed
+(SELECT name FROM sqlite_master WHERE name IN ({trigger_names}, '{ok_view}') ORDER BY rowid DESC LIMIT 1)='{ok_view}' AND (SELECT name FROM sqlite_master WHERE type='table' AND name IN ({source_text}, '{region}') ORDER BY rowid LIMIT 1)={source_text}
+
+-- What a name of another table or of a view means.
+
+-- @same_text
+(SELECT sql FROM sqlite_master WHERE type IN ('table', 'view') AND name={name_text})={text}
 
 -- @filled
 (SELECT min(state) FROM almanac_summary WHERE id IN ({ids}))
@@ -209,9 +222,6 @@ CREATE TEMP VIEW {name} AS SELECT {columns} FROM main.{stored}
 
 -- @check_drop
 DROP TABLE temp.{list}
-
--- @captured_table
-((SELECT count(*) FROM sqlite_master WHERE tbl_name={source_text} AND type='trigger' AND name IN ({trigger_names}))={trigger_count})
 
 -- @partition_column
 {partition}

@@ -57,9 +57,11 @@ def deaf(pattern):
     """A sabotage: the tool's triggers of that name do nothing, which a view can't know."""
     def sabotage(runner):
         db = runner.connections["stock"]
+        db.execute("PRAGMA writable_schema=ON")  # a trigger made again is noticed
         for name, sql in db.execute("SELECT name, sql FROM sqlite_master WHERE type='trigger' AND name GLOB ?", (pattern,)).fetchall():
-            db.execute(f"DROP TRIGGER {name}")
-            db.execute(re.sub(r"\bBEGIN\n.*", "BEGIN SELECT 1; END", sql, flags=re.S))
+            db.execute("UPDATE sqlite_master SET sql=? WHERE name=?", (re.sub(r"\bBEGIN\n.*", "BEGIN SELECT 1; END", sql, flags=re.S), name))
+        db.execute(f"PRAGMA schema_version={db.execute('PRAGMA schema_version').fetchone()[0] + 1}")
+        db.execute("PRAGMA writable_schema=RESET")
     return sabotage
 
 

@@ -3,6 +3,7 @@
 ALMANAC_SEED=4711 runs that one world.
 """
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -84,8 +85,9 @@ def test_the_schema_holds_plain_sql_only():
     for runner in worlds():
         for kind, name, table, sql in schema(runner.path)[0]:
             if kind in ("trigger", "view") and (table.startswith("almanac_") or name.startswith("almanac_") or name in runner.summaries):
+                sql = re.sub("'(?:[^']|'')*'", "''", sql or "")  # texts of the user's schema stand in ours
                 for word in ("time_bucket", "main.", "temp.", "unixepoch(", "MATERIALIZED", "->", "STRICT", "VIRTUAL"):
-                    assert word not in (sql or ""), f"{name} has {word}:\n{sql}"
+                    assert word not in sql, f"{name} has {word}:\n{sql}"
 
 
 def test_attached_under_another_name():

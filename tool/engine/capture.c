@@ -56,12 +56,12 @@ static char *track_expression(struct engine *engine, const struct summary *s) {
   return engine_finish(engine, text);
 }
 
-static bool create_region(struct engine *engine, const struct summary *s) {
+char *capture_region_sql(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v = summary_variables(engine, s);
-  if (s->kind == KIND_KEY) return sql_run(engine, "region_create_key", v);
+  if (s->kind == KIND_KEY) return sql_text(engine, "region_create_key", v);
   /* The source's affinity and collation, so that times compare here as they do there. */
   v = sql_literal(engine, v, "type", type_definition(engine, source_find(s->source, s->time), true));
-  return sql_run(engine, "region_create_time", v);
+  return sql_text(engine, "region_create_time", v);
 }
 
 static bool refine_unit(struct engine *engine, struct catalog *catalog, struct summary *s) {
@@ -97,7 +97,7 @@ bool capture_join(struct engine *engine, struct catalog *catalog, struct summary
         add_track(engine, s->source->name, kind, expression, shape, s->grain.unit, s->grain.unit_offset);
     s->unit = s->grain.unit;
     s->unit_offset = s->grain.unit_offset;
-    create_region(engine, s);
+    engine_exec(engine, capture_region_sql(engine, s));
   } else if (s->kind == KIND_TIME) {
     refine_unit(engine, catalog, s);
     s->frozen =
@@ -238,13 +238,28 @@ static bool create_guarded(struct engine *engine, const struct summary *s, const
          sql_run(engine, "trigger_before_update", guards(engine, s, update, true));
 }
 
-/* The names of the source's unique indexes, as SQL literals. */
-static char *unique_names(struct engine *engine, const struct source *source) {
-  sqlite3_str *names = sqlite3_str_new(engine->db);
-  sqlite3_str_appendall(names, "''");
-  for (size_t i = 0; i < source->n_uniques; i++)
-    if (source->uniques[i].index) sqlite3_str_appendf(names, ",%Q", source->uniques[i].index);
-  return engine_finish(engine, names);
+/* The source's unique indexes, as SQL literals: their texts, or the names of those that are part of the table. */
+static char *unique_texts(struct engine *engine, const struct source *source) {
+  sqlite3_str *texts = sqlite3_str_new(engine->db);
+  sqlite3_str_appendall(texts, "''");
+  for (size_t i = 0; i < source->n_uniques; i++) {
+    if (!source->uniques[i].index) continue;
+    char *text = engine_string(
+        engine,
+        engine_printf(engine, "SELECT coalesce(sql, name) FROM sqlite_master WHERE type='index' AND name=%Q",
+                      source->uniques[i].index));
+    sqlite3_str_appendf(texts, ",%Q", text);
+  }
+  return engine_finish(engine, texts);
+}
+
+/* Puts the region of a table that was rebuilt behind it again, so that the order tells when that happens once more. */
+static bool renew_region(struct engine *engine, const struct sql_variable *v, const char *source,
+                         const char *create) {
+  v = sql_literal(engine, v, "source_text", engine_printf(engine, "%Q", source));
+  if (engine_int(engine, sql_text(engine, "region_is_older", v)) == 0) return engine_ok(engine);
+  return sql_run(engine, "region_take", v) && engine_exec(engine, create) &&
+         sql_run(engine, "region_give", v);
 }
 
 static bool arm_partitioned(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
@@ -252,6 +267,7 @@ static bool arm_partitioned(struct engine *engine, const struct catalog *catalog
   v = sql_literal(engine, v, "trigger", trigger_prefix(engine, s->track));
   v = sql_literal(engine, v, "of", of_list(engine, catalog, s));
   v = sql_literal(engine, v, "mark", engine_printf(engine, "almanac_mark_%lld", (long long)s->track));
+  renew_region(engine, v, s->source->name, capture_region_sql(engine, s));
   sql_run(engine, "mark_drop", v);
   if (s->kind == KIND_TIME) {
     sql_run(engine, "mark_time", v);
@@ -268,7 +284,7 @@ static bool arm_partitioned(struct engine *engine, const struct catalog *catalog
     v = sql_template(engine, v, "mark_old", "{mark_new_key row=OLD}");
   }
   engine_exec(engine, engine_printf(engine, "UPDATE almanac_track SET uniques=%Q WHERE id=%lld",
-                                    unique_names(engine, s->source), (long long)s->track));
+                                    unique_texts(engine, s->source), (long long)s->track));
   return create_guarded(engine, s, v) && sql_run(engine, "trigger_delete", v) &&
          sql_run(engine, "trigger_update", v);
 }
@@ -278,6 +294,7 @@ static bool arm_table(struct engine *engine, int64_t track, const char *table) {
   const struct sql_variable *v = sql_literal(engine, 0, "trigger", trigger_prefix(engine, track));
   v = sql_literal(engine, v, "region", engine_printf(engine, "almanac_region_%lld", (long long)track));
   v = sql_literal(engine, v, "source", quoted(engine, table));
+  if (!renew_region(engine, v, table, sql_text(engine, "region_create_whole", v))) return false;
   for (size_t i = 0; i < 3; i++) {
     const struct sql_variable *each = sql_literal(engine, v, "suffix", events[i][0]);
     if (!sql_run(engine, "trigger_whole", sql_literal(engine, each, "event", events[i][1]))) return false;
@@ -348,9 +365,10 @@ static bool disarm_track(struct engine *engine, const struct catalog *catalog, i
 
 bool capture_arm(struct engine *engine, struct catalog *catalog) {
   /* What the triggers may have missed so far. */
-  for (size_t i = 0; i < catalog->n; i++)
-    if (catalog->summaries[i]->state != 0 && !capture_holds(engine, catalog->summaries[i]))
-      claim_unfill(engine, catalog->summaries[i]);
+  for (size_t i = 0; i < catalog->n; i++) {
+    struct summary *s = catalog->summaries[i];
+    if (s->state != 0 && (s->broken || !capture_holds(engine, s))) claim_unfill(engine, s);
+  }
   return for_tracks(engine, catalog, arm_track);
 }
 
@@ -372,9 +390,10 @@ static char *captured(struct engine *engine, const struct sql_variable *v, int64
   char *armed = engine_string(
       engine, engine_printf(engine, "SELECT uniques FROM almanac_track WHERE id=%lld", (long long)track));
   v = sql_literal(engine, v, "source_text", engine_printf(engine, "%Q", source));
+  v = sql_literal(engine, v, "region", engine_printf(engine, "almanac_region_%lld", (long long)track));
   v = sql_literal(engine, v, "trigger_names", engine_finish(engine, triggers));
   v = sql_literal(engine, v, "trigger_count", engine_printf(engine, "%d", n));
-  v = sql_literal(engine, v, "index_names", armed && *armed ? armed : "''");
+  v = sql_literal(engine, v, "indexes", armed && *armed ? armed : "''");
   return sql_text(engine, s ? "captured" : "captured_table", v);
 }
 
@@ -388,8 +407,30 @@ char *capture_intact(struct engine *engine, const struct summary *s, const struc
   return engine_finish(engine, out);
 }
 
+/* What the table or view is made by. */
+static char *same_text(struct engine *engine, const char *name) {
+  char *text = engine_string(
+      engine, engine_printf(
+                  engine, "SELECT sql FROM sqlite_master WHERE type IN ('table', 'view') AND name=%Q", name));
+  const struct sql_variable *v = sql_literal(engine, 0, "name_text", engine_printf(engine, "%Q", name));
+  return sql_text(engine, "same_text",
+                  sql_literal(engine, v, "text", engine_printf(engine, "%Q", text ? text : "")));
+}
+
+/* Are other tables and views as they were when the summary's views were made, and the condition was written into one? */
+static bool has_same_texts(struct engine *engine, const struct summary *s) {
+  char *armed = engine_string(
+      engine, engine_printf(engine, "SELECT sql FROM sqlite_master WHERE type='view' AND name=%Q",
+                            summary_object(engine, s, "ok")));
+  bool same = armed != 0;
+  for (size_t i = 0; same && i < s->n_tables; i++) same = strstr(armed, same_text(engine, s->tables[i])) != 0;
+  for (size_t i = 0; same && i < s->n_views; i++) same = strstr(armed, same_text(engine, s->views[i])) != 0;
+  return same;
+}
+
 bool capture_holds(struct engine *engine, const struct summary *s) {
   if (s->broken || (s->kind != KIND_WHOLE && !s->track)) return true;
+  if (!has_same_texts(engine, s)) return false;
   return engine_int(engine, engine_printf(engine, "SELECT coalesce(%s, 0)",
                                           capture_intact(engine, s, summary_variables(engine, s)))) != 0;
 }
@@ -398,6 +439,9 @@ char *capture_condition(struct engine *engine, const struct summary *s,
                         const struct sql_variable *variables) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
   sqlite3_str_appendf(out, "%s AND ", capture_intact(engine, s, variables));
+  for (size_t i = 0; i < s->n_tables; i++)
+    sqlite3_str_appendf(out, "%s AND ", same_text(engine, s->tables[i]));
+  for (size_t i = 0; i < s->n_views; i++) sqlite3_str_appendf(out, "%s AND ", same_text(engine, s->views[i]));
   for (size_t i = 0; i < s->n_tables; i++) {
     int64_t track = table_track(engine, s->tables[i]);
     const struct sql_variable *v = sql_literal(

@@ -10,6 +10,9 @@
    its track and unit. A finer unit than the track had so far becomes the unit of all its summaries. */
 bool capture_join(struct engine *engine, struct catalog *catalog, struct summary *summary);
 
+/* What makes the region of the summary's track. */
+char *capture_region_sql(struct engine *engine, const struct summary *summary);
+
 /* Writes down the new names of what the summary's tracks are of. */
 bool capture_rename(struct engine *engine, const struct summary *summary);
 

@@ -86,10 +86,6 @@ static void derive(struct engine *engine, const struct catalog *before, struct s
     summary_become_whole(engine, s, "it is not the sum of its partitions");
   else if (declared != s->kind)
     outdate(engine, s, s->whole_reason ? s->whole_reason : "it has another partition now");
-  if (!s->broken && !follow_same_result(engine, s)) outdate(engine, s, "its SELECT gives other columns now");
-  if (!s->broken) s->rebound = !follow_same_columns(engine, s);
-  s->renamed = followed != 0;
-  if (s->broken) s->kind = declared;
   s->id = known.id;
   s->definition = known.definition;
   s->track = known.track;
@@ -99,6 +95,11 @@ static void derive(struct engine *engine, const struct catalog *before, struct s
   s->unit_offset = known.unit_offset;
   s->frozen = known.frozen && !s->parent; /* of a chain the root is */
   s->late = known.late;
+  s->renamed = followed != 0;
+  if (!s->broken && !follow_same_tables(engine, s))
+    outdate(engine, s, "its SELECT gives other columns now, or its source has other types");
+  if (!s->broken) s->rebound = !follow_same_columns(engine, s);
+  if (s->broken) s->kind = declared;
 }
 
 bool catalog_load(struct engine *engine, struct catalog *catalog) {

@@ -1,4 +1,5 @@
 #include "tool/engine/follow.h"
+#include "tool/engine/capture.h"
 #include <string.h>
 
 /* ----------------------------------------------------------------------------------------------- the view */
@@ -272,12 +273,20 @@ char *follow_renames(struct engine *engine, const struct summary *s, const char 
 
 /* --------------------------------------------------------------------------------------- what is read and given */
 
-bool follow_same_result(struct engine *engine, const struct summary *s) {
-  size_t n;
-  char **names = stored_names(engine, s, &n);
-  bool same = n == s->n_columns;
-  for (size_t i = 0; same && i < n; i++) same = sqlite3_stricmp(names[i], s->columns[i].name) == 0;
-  return same;
+/* Would `create` make the table as it is? */
+static bool is_made_by(struct engine *engine, const char *table, const char *create) {
+  char *text = engine_string(
+      engine, engine_printf(engine, "SELECT sql FROM sqlite_master WHERE type='table' AND name=%Q", table));
+  return text && strncmp(create, text, strlen(text)) == 0;
+}
+
+bool follow_same_tables(struct engine *engine, const struct summary *s) {
+  char *stored = engine_printf(engine, "%s_stored", s->name);
+  if (!is_made_by(engine, stored, sql_text(engine, "stored_create", summary_variables(engine, s))))
+    return false;
+  if (s->kind == KIND_WHOLE || !s->track) return true;
+  return is_made_by(engine, engine_printf(engine, "almanac_region_%lld", (long long)s->track),
+                    capture_region_sql(engine, s));
 }
 
 static bool is_read(const struct summary *s, const char *column) {

@@ -14,8 +14,8 @@ bool follow_create(struct engine *engine, const struct summary *summary, const c
    the definition can't be rewritten with certainty. `source` is what follow_create got. */
 char *follow_renames(struct engine *engine, const struct summary *summary, const char *source);
 
-/* Has the result the columns that are stored? */
-bool follow_same_result(struct engine *engine, const struct summary *summary);
+/* Are the stored rows and the region of its track still of the columns and types that the definition has? */
+bool follow_same_tables(struct engine *engine, const struct summary *summary);
 
 /* Does the definition read the columns of the source that it read when its view was made? Not where a column came
    of a name that meant something else, as that of a result. */

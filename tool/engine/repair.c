@@ -13,27 +13,6 @@ static bool keep_renamed(struct engine *engine, const struct summary *s) {
          capture_rename(engine, s);
 }
 
-/* A definition that gives other columns or has other partitions than when it was declared. One that can't be declared as
-   it stands stays broken, and says why. */
-static bool declare_outdated(struct engine *engine, struct catalog *catalog, struct summary *s) {
-  size_t n = catalog->n;
-  struct summary **known = engine_alloc(engine, (2 * n + 1) * sizeof *known); /* it may grow */
-  if (!known || !engine_exec(engine, "SAVEPOINT almanac_outdated")) return false;
-  memcpy(known, catalog->summaries, n * sizeof *known);
-  bool declared = declare_again(engine, catalog, &s, 1);
-  char *error = declared || engine->of_moment ? 0 : engine_recover(engine, 0);
-  if (!declared && engine_ok(engine)) {
-    engine_exec(engine, "ROLLBACK TO almanac_outdated");
-    s->broken =
-        engine_printf(engine, "%s; edit the definition and almanac apply it", error ? error : s->broken);
-    s->outdated = false;
-    catalog->summaries = known;
-    catalog->n = n;
-  }
-  sqlite3_free(error);
-  return engine_exec(engine, "RELEASE almanac_outdated");
-}
-
 /* Declared anew it would lose what is stored of rows that are pruned. */
 static bool keeps_frozen(struct engine *engine, struct summary *s) {
   if (!s->outdated || !declare_holds_frozen(engine, s)) return false;
@@ -45,6 +24,34 @@ static bool keeps_frozen(struct engine *engine, struct summary *s) {
                     "pruned: change the schema back or, if that is meant, almanac drop it and apply it again",
                     s->whole_reason ? s->whole_reason : "it gives other columns or partitions than it did");
   return true;
+}
+
+/* Declares the summary again, and the other outdated ones of its track, which goes with its old types. Where that fails they
+   stay broken, and say why. */
+static bool declare_outdated(struct engine *engine, struct catalog *catalog, struct summary *first) {
+  struct summary **group = engine_alloc(engine, (catalog->n + 1) * sizeof *group),
+                 **before = engine_alloc(engine, (2 * catalog->n + 1) * sizeof *before); /* it may grow */
+  size_t n = 0, n_before = catalog->n;
+  if (!before || !group || !engine_exec(engine, "SAVEPOINT almanac_outdated")) return false;
+  memcpy(before, catalog->summaries, n_before * sizeof *before);
+  for (size_t i = 0; i < n_before; i++)
+    if (before[i] == first || (before[i]->outdated && first->track && before[i]->track == first->track &&
+                               !keeps_frozen(engine, before[i])))
+      group[n++] = before[i];
+  if (!declare_again(engine, catalog, group, n) && !engine->of_moment) {
+    char *error = engine_recover(engine, 0);
+    engine_exec(engine, "ROLLBACK TO almanac_outdated");
+    catalog->summaries = before;
+    catalog->n = n_before;
+    catalog_keep_version(engine, catalog);
+    for (size_t i = 0; i < n; i++) {
+      group[i]->outdated = false;
+      group[i]->broken = engine_printf(engine, "%s; edit the definition and almanac apply it",
+                                       error ? error : "out of memory");
+    }
+    sqlite3_free(error);
+  }
+  return engine_exec(engine, "RELEASE almanac_outdated");
 }
 
 /* Not once a table is gone that it looks into. */
@@ -65,14 +72,11 @@ bool repair_definitions(struct engine *engine, struct catalog *catalog) {
     changed |= s->renamed || s->rebound;
     s->renamed = s->rebound = false;
   }
-  for (size_t i = 0; i < catalog->n && engine_ok(engine);) {
-    struct summary *s = catalog->summaries[i];
-    if (!s->outdated || keeps_frozen(engine, s) || !declare_outdated(engine, catalog, s)) {
-      i++;
-      continue;
-    }
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
+    if (!catalog->summaries[i]->outdated || keeps_frozen(engine, catalog->summaries[i])) continue;
+    declare_outdated(engine, catalog, catalog->summaries[i]);
     changed = true;
-    i = 0; /* the catalog is another now */
+    i = (size_t)-1; /* the catalog is another now */
   }
   return changed ? declare_arm(engine, catalog) : engine_ok(engine);
 }

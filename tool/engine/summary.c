@@ -637,8 +637,23 @@ static bool read_table(struct engine *engine, struct summary *s, const char *tab
   return engine_ok(engine);
 }
 
+/* The views of a user's through which the SELECT reads. */
+static void read_views(struct engine *engine, struct deriving *d, const struct shadow_reads *reads) {
+  struct summary *s = d->summary;
+  for (size_t i = 0; i < reads->n; i++) {
+    const char *names[] = {reads->reads[i].inner, reads->reads[i].table};
+    for (size_t k = 0; k < 2; k++) {
+      char *spelled = 0;
+      if (*names[k] && sqlite3_strnicmp(names[k], "almanac_", 8) != 0 &&
+          source_object(engine, names[k], &spelled) == OBJECT_VIEW && !catalog_find(d->catalog, spelled))
+        s->views = add_name(engine, s->views, &s->n_views, spelled);
+    }
+  }
+}
+
 /* Every other table that is read: a change there dirties everything. */
 static bool read_tables(struct engine *engine, struct deriving *d, const struct shadow_reads *reads) {
+  read_views(engine, d, reads);
   size_t n_fixed = 0;
   char **fixed = d->fixed ? shadow_split(engine, d->fixed->value, &n_fixed) : 0;
   for (size_t i = 0; i < reads->n && engine_ok(engine); i++)

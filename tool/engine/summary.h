@@ -73,6 +73,8 @@ struct summary {
   size_t n_tables;
   char **own_tables; /* those of them that it reads by itself, not through another summary */
   size_t n_own_tables;
+  char **views; /* views through which it reads: another definition there changes what it means */
+  size_t n_views;
 
   /* From the catalog, for a summary that is declared. */
   int64_t track;
