@@ -176,7 +176,7 @@ UNION ALL SELECT {source_columns} FROM (SELECT 1 AS almanac_one WHERE NOT {ok}) 
 CREATE {temp}VIEW {name}({result_names}) AS
 SELECT {stored_columns} FROM {stored} s
  WHERE NOT EXISTS(SELECT 1 FROM {region} r WHERE {stored_region_matches}) AND NOT EXISTS(SELECT 1 FROM {dirty} d WHERE {stored_dirty_matches}) AND {ok}
-UNION ALL SELECT {computed_columns} FROM {scope body={changed_key}};
+UNION ALL SELECT {computed_columns} FROM {changed_arm};
 
 -- @view_whole
 CREATE {temp}VIEW {name}({result_names}) AS

@@ -56,6 +56,24 @@ static void read_definition(struct engine *engine, const struct catalog *known, 
   definitions_free(&definitions);
 }
 
+/* What a summary needs that can't be derived, so that its name can be its query; nothing where that fails as well. */
+static void read_query(struct engine *engine, const struct catalog *known, struct summary *s,
+                       const char *name, const char *definition) {
+  struct definitions definitions = {0};
+  struct summary query;
+  if (definitions_read(engine, name, definition, &definitions) && definitions.n == 1 &&
+      summary_derive_query(engine, known, &definitions, &definitions.statements[0], &query)) {
+    s->live = query.live;
+    s->select_live = query.select_live;
+    s->columns = query.columns;
+    s->n_columns = query.n_columns;
+  } else {
+    s->select_live = 0;
+    if (!engine->of_moment) sqlite3_free(engine_recover(engine, 0));
+  }
+  definitions_free(&definitions);
+}
+
 /* Not what was declared any more, though the SELECT works: refresh declares it again. */
 static void outdate(struct engine *engine, struct summary *s, const char *reason) {
   s->outdated = true;
@@ -78,10 +96,11 @@ static void derive(struct engine *engine, const struct catalog *before, struct s
     char *error = engine_recover(engine, 0);
     s->broken = engine_printf(
         engine,
-        "%s; the schema has changed since it was declared: change it back, or edit the definition and "
+        "%s; it worked when it was declared: change back what has changed since, or edit the definition and "
         "almanac apply it",
         error ? error : "out of memory");
     sqlite3_free(error);
+    read_query(engine, before, s, known.name, known.definition);
   } else if (declared == KIND_WHOLE && s->kind != KIND_WHOLE)
     summary_become_whole(engine, s, "it is not the sum of its partitions");
   else if (declared != s->kind)

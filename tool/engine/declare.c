@@ -260,6 +260,9 @@ bool declare_arm(struct engine *engine, struct catalog *catalog) {
   for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
     struct summary *s = catalog->summaries[i];
     if (!s->broken && live_view_drop(engine, s)) live_view_create(engine, s);
+    /* What a pause took away comes back as far as it can. */
+    if (s->broken && s->select_live && s->live && source_object(engine, s->name, 0) == OBJECT_NONE)
+      live_view_create_query(engine, s);
   }
   return runs_forget(engine) && status_view(engine, catalog) && catalog_keep_version(engine, catalog);
 }

@@ -57,7 +57,8 @@ static bool create_waiting(struct engine *engine, const struct summary *s, const
 }
 
 static bool create_arms(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
-  return s->kind != KIND_TIME || sql_run(engine, s->parent ? "view_arm" : "view_arms", v);
+  if (s->kind == KIND_WHOLE) return true;
+  return sql_run(engine, s->kind == KIND_KEY || s->parent ? "view_arm" : "view_arms", v);
 }
 
 bool live_view_create(struct engine *engine, const struct summary *s) {
@@ -75,6 +76,21 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
   v = sql_literal(engine, v, "of_generation_",
                   s->kind == KIND_WHOLE ? sql_text(engine, "of_generation", v) : "");
   return sql_run(engine, "view_stored", v) && keep_live_sql(engine, s, v);
+}
+
+bool live_view_create_query(struct engine *engine, const struct summary *s) {
+  const struct sql_variable *v = sql_literal(engine, 0, "name", quoted(engine, s->name));
+  sqlite3_str *names = sqlite3_str_new(engine->db);
+  for (size_t i = 0; i < s->n_columns; i++)
+    sqlite3_str_appendf(names, "%s\"%w\"", i ? ", " : "", s->columns[i].name);
+  v = sql_literal(engine, v, "result_names", engine_finish(engine, names));
+  v = sql_literal(engine, v, "computed_columns", "*");
+  v = sql_literal(engine, v, "temp", "");
+  if (sql_run(engine, "view_query", sql_literal(engine, v, "select", s->select_live)) && check(engine, s))
+    return true;
+  if (engine->of_moment) return false;
+  sqlite3_free(engine_recover(engine, 0));
+  return engine_exec(engine, engine_printf(engine, "DROP VIEW IF EXISTS \"%w\"", s->name));
 }
 
 bool live_view_drop(struct engine *engine, const struct summary *s) {

@@ -4,6 +4,9 @@
 #include "tool/engine/summary.h"
 
 bool live_view_create(struct engine *engine, const struct summary *summary);
+
+/* The name of a summary that can't be derived, as its query; no view where SQLite doesn't understand it. */
+bool live_view_create_query(struct engine *engine, const struct summary *summary);
 bool live_view_drop(struct engine *engine, const struct summary *summary);
 
 #endif

@@ -17,6 +17,7 @@ struct deriving {
   struct stand_ins stand_ins;
   const char *known_shape;
   struct summary *summary;
+  bool as_query; /* no partitions */
   struct shadow shadow;
   struct shadow_reads reads;
   const struct bucket_call *partition_call; /* of KIND_TIME */
@@ -743,9 +744,10 @@ static bool derive(struct engine *engine, struct deriving *d, int *offset) {
   if (place > 0) *offset = place;
   bool named = statement && read_names(engine, d, statement);
   sqlite3_finalize(statement);
-  if (!named || !read_parents(engine, d) || !derive_partition(engine, d) || !check_parents(engine, d))
-    return false;
-  if (!retention_check(engine, s)) return false;
+  bool partitioned = named && (d->as_query ? whole(engine, s, "it is read as its query")
+                                           : read_parents(engine, d) && derive_partition(engine, d) &&
+                                                 check_parents(engine, d) && retention_check(engine, s));
+  if (!partitioned) return false;
   if (s->kind != KIND_WHOLE && !find_source_columns(engine, d)) return false;
   if (!rewrite(engine, d)) return false;
   if (s->kind == KIND_WHOLE) return check_whole(engine, d);
@@ -754,24 +756,38 @@ static bool derive(struct engine *engine, struct deriving *d, int *offset) {
   return engine_ok(engine);
 }
 
-bool summary_derive(struct engine *engine, const struct catalog *catalog,
-                    const struct definitions *definitions, const struct statement *statement,
-                    const char *known_shape, struct summary *summary) {
-  memset(summary, 0, sizeof *summary);
-  struct deriving d = {.definitions = definitions,
-                       .statement = statement,
-                       .catalog = catalog,
-                       .known_shape = known_shape,
-                       .summary = summary};
-  summary->name = engine_printf(engine, "%s", statement->name);
-  summary->definition = engine_printf(engine, "%s", statement->text);
-  summary->select = engine_printf(engine, "%s", statement->select);
+static bool derive_definition(struct engine *engine, struct deriving d) {
+  struct summary *s = d.summary;
+  memset(s, 0, sizeof *s);
+  s->name = engine_printf(engine, "%s", d.statement->name);
+  s->definition = engine_printf(engine, "%s", d.statement->text);
+  s->select = engine_printf(engine, "%s", d.statement->select);
   int offset = 0;
-  bool good = engine_ok(engine) && read_options(engine, &d) &&
-              shadow_read(engine, summary->select, &d.shadow) &&
-              chain_stand_in(engine, catalog, &d.shadow.tokens, &d.stand_ins) && derive(engine, &d, &offset);
+  bool good = engine_ok(engine) && read_options(engine, &d) && shadow_read(engine, s->select, &d.shadow) &&
+              chain_stand_in(engine, d.catalog, &d.shadow.tokens, &d.stand_ins) &&
+              derive(engine, &d, &offset);
   chain_stand_down(engine, &d.stand_ins);
   if (!good) fail_at(engine, &d, (size_t)offset);
   shadow_free(&d.shadow, d.kept_grain);
   return engine_ok(engine);
+}
+
+bool summary_derive(struct engine *engine, const struct catalog *catalog,
+                    const struct definitions *definitions, const struct statement *statement,
+                    const char *known_shape, struct summary *summary) {
+  return derive_definition(engine, (struct deriving){.definitions = definitions,
+                                                     .statement = statement,
+                                                     .catalog = catalog,
+                                                     .known_shape = known_shape,
+                                                     .summary = summary});
+}
+
+bool summary_derive_query(struct engine *engine, const struct catalog *catalog,
+                          const struct definitions *definitions, const struct statement *statement,
+                          struct summary *summary) {
+  return derive_definition(engine, (struct deriving){.definitions = definitions,
+                                                     .statement = statement,
+                                                     .catalog = catalog,
+                                                     .as_query = true,
+                                                     .summary = summary});
 }

@@ -99,6 +99,12 @@ bool summary_derive(struct engine *engine, const struct catalog *catalog,
                     const struct definitions *definitions, const struct statement *statement,
                     const char *known_shape, struct summary *summary);
 
+/* As summary_derive, but only what the name needs to be its query: columns, select_live, live. For a summary that
+   summary_derive fails on. */
+bool summary_derive_query(struct engine *engine, const struct catalog *catalog,
+                          const struct definitions *definitions, const struct statement *statement,
+                          struct summary *summary);
+
 /* Makes a whole summary of one that is not the sum of its partitions. */
 bool summary_become_whole(struct engine *engine, struct summary *summary, const char *reason);
 
