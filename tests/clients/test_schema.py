@@ -111,8 +111,8 @@ def refresh(path, broken, when):
     out, _ = tool("status", path)
     for name in broken:
         for text in (err, out):
-            line = next((line for line in text.splitlines() if name in line), "")
-            assert "almanac" in line or "apply" in line, f"{name} {when}: no remedy in\n{text}"
+            told = [line for line in text.splitlines() if f"{name}: " in line and ("almanac apply" in line or "almanac refresh" in line)]
+            assert told, f"{name} {when}: no remedy in\n{text}"
     db = connect(path, extension=False)
     dirty = [row for row in db.execute("SELECT name, dirty FROM almanac_status") if row[0] not in broken and row[1]]
     equal(dirty, [], f"dirty {when}")
