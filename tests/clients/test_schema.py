@@ -18,6 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+import versions
 from almanac import connect, directory, equal, tool
 
 NAMES = {"readings": "readings", "sensors": "sensors", "ts": "ts", "at": "at", "sensor": "sensor", "value": "value", "k": "k", "label": "label"}
@@ -253,7 +254,12 @@ def run(label, paused):
         db.execute("ROLLBACK")
         equal(db.execute("SELECT * FROM sqlite_master").fetchall(), before)
         return changed(path, "SELECT 1", NAMES)
-    changed(path, change, names, broken, resumed, paused)
+    try:
+        changed(path, change, names, broken, resumed, paused)
+    except sqlite3.OperationalError as error:
+        # S-2: SQLite before 3.35 doesn't find its way through many views.
+        assert sqlite3.sqlite_version_info < (3, 35) and ("error in view" in str(error) or "syntax error" in str(error)), error
+        return changed(path, "SELECT 1", NAMES)
     if broken or paused and resumed:
         back_again(path, names)
 
@@ -269,8 +275,10 @@ def back_again(path, names):
 def every(paused):
     failed = []
     for label in CHANGES:
-        if os.environ.get("ALMANAC_CHANGE", label) != label:
+        if not label.startswith(os.environ.get("ALMANAC_CHANGE", "")):
             continue
+        if label == "rename a value" and sqlite3.sqlite_version_info < (3, 35):
+            continue  # README.md, Limits
         try:
             run(label, paused)
         except (AssertionError, sqlite3.Error) as error:
@@ -284,6 +292,14 @@ def test_each_change():
 
 def test_each_change_while_paused():
     every(True)
+
+
+def test_renames_on_the_oldest_sqlite():
+    """Followed or refused. The tool runs on it as well."""
+    program = "import sys, sqlite3, test_schema; assert sqlite3.sqlite_version == sys.argv[1]; test_schema.every(False)"
+    environment = {**versions.environment(versions.OLDEST), "ALMANAC_CHANGE": "rename", "PYTHONPATH": os.path.dirname(os.path.abspath(__file__))}
+    done = subprocess.run([sys.executable, "-B", "-c", program, versions.OLDEST], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 # --------------------------------------------------------------------------------------------- what names mean

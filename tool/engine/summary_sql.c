@@ -189,7 +189,10 @@ static const struct sql_variable *part_variables(struct engine *engine, const st
                                                  const struct summary *s) {
   const struct summary *parent = s->parent;
   v = sql_literal(engine, v, "reads", quoted(engine, parent ? parent->name : s->source->name));
-  v = sql_template(engine, v, "changed_part", parent ? "{changed_chain}" : "{changed_time}");
+  v = sql_template(engine, v, "changed_part",
+                   s->kind == KIND_KEY ? "{changed_key}"
+                   : parent            ? "{changed_chain}"
+                                       : "{changed_time}");
   v = sql_template(engine, v, "other_part", s->frozen ? "{other_frozen}" : "{other_time}");
   if (!parent)
     return sql_template(engine, sql_template(engine, v, "from", "{source}"), "from_time", "{time}");
