@@ -290,10 +290,6 @@ def test_each_change():
     every(False)
 
 
-def test_each_change_while_paused():
-    every(True)
-
-
 def test_renames_on_the_oldest_sqlite():
     """Followed or refused. The tool runs on it as well."""
     program = "import sys, sqlite3, test_schema; assert sqlite3.sqlite_version == sys.argv[1]; test_schema.every(False)"
