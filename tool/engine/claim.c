@@ -305,7 +305,7 @@ static bool publish_list(struct engine *engine, struct summary *s, const struct 
     done += n;
     if (done >= total) sql_run(engine, "fill", v);
     if (!engine_commit(engine)) return false;
-    n = pace_next(engine, n, engine->pace.held_s);
+    n = pace_next(engine, n, engine->pace.worked_s);
   } while (done < total);
   s->state = 1;
   return true;

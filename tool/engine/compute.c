@@ -194,7 +194,7 @@ bool compute_publish(struct engine *engine, struct computation *c, int64_t next,
   int64_t n = piece_size(engine, c, claimed, computed);
   struct piece piece = {.last = 0, .all = n == claimed};
   *published = *taken = 0;
-  c->held_s = 0;
+  c->worked_s = 0;
   if (!piece.all && sql_run(engine, "publish_index", v))
     check_rows(engine, engine_int(engine, sql_text(engine, "rows_foreign", v)));
   while (piece.last < claimed && engine_begin(engine)) {
@@ -206,8 +206,8 @@ bool compute_publish(struct engine *engine, struct computation *c, int64_t next,
     if (piece.last == claimed) *taken = claim_mark(engine, c->summary, c->token, next);
     if (!engine_commit(engine)) return false;
     if (piece.inserted >= ROWS_TOLD) c->row_s = engine->pace.held_s / (double)piece.inserted;
-    c->held_s += engine->pace.held_s;
-    n = pace_next(engine, n, engine->pace.held_s);
+    c->worked_s += engine->pace.worked_s;
+    n = pace_next(engine, n, engine->pace.worked_s);
   }
   return sql_run(engine, "publish_index_drop", v);
 }
@@ -225,7 +225,7 @@ static bool in_batches(struct engine *engine, const struct summary *s, const cha
     if (!catalog_has(engine, s)) return engine_fail(engine, CODE_FAILED, "it was dropped meanwhile");
     if (!sql_run_bound(engine, section, v, from, to) || !engine_commit(engine)) return false;
     from = to + 1;
-    n = pace_next(engine, n, engine->pace.held_s);
+    n = pace_next(engine, n, engine->pace.worked_s);
   }
   return engine_ok(engine);
 }

@@ -13,9 +13,9 @@ struct computation {
   const struct summary *summary;
   const struct sql_variable *variables;
   int64_t token;
-  int64_t slice; /* partitions computed by one statement */
-  double row_s;  /* what publishing a row takes: from the last batch */
-  double held_s; /* how long publishing the last batch held the write lock, in all */
+  int64_t slice;   /* partitions computed by one statement */
+  double row_s;    /* what publishing a row takes: from the last batch */
+  double worked_s; /* how long publishing the last batch took, without the commits */
   bool
       searches; /* the partitions' rows are found by an index; otherwise every batch reads the whole source */
 };

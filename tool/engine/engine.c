@@ -9,6 +9,11 @@
 #include <string.h>
 #include <time.h>
 
+enum {
+  TRIES_AT_ONCE = 16,
+  BUSY_MS_MAX = 10
+}; /* waiting for a lock: tries between two sleeps, and their length */
+
 static volatile sig_atomic_t stop_signal; /* the one global that may change: a signal handler has no other */
 
 /* ------------------------------------------------------------------------------------------ failures */
@@ -230,8 +235,9 @@ char *engine_column(struct engine *engine, sqlite3_stmt *statement, int i) {
 
 bool engine_begin(struct engine *engine) {
   if (engine_ok(engine)) pace_before(engine);
+  engine->waits_since_s = 0;
   if (!engine_exec(engine, "BEGIN IMMEDIATE")) return false;
-  pace_began(engine);
+  pace_began(engine, engine->waits_since_s > 0);
   return engine_ok(engine);
 }
 
@@ -287,13 +293,17 @@ bool engine_stopping(const struct engine *engine) {
   return stop_signal != 0 || (engine->deadline_s > 0 && engine_clock_s() >= engine->deadline_s);
 }
 
-/* Waits for a lock, but not past --busy-timeout nor a signal. */
+/* Waits for a lock, but not past --busy-timeout nor a signal. Between two transactions of a writer that never rests
+   lie some microseconds: some tries at once meet them, where one after each sleep would not for minutes. */
 static int on_busy(void *context, int tries) {
   struct engine *engine = context;
   double now_s = engine_clock_s();
   if (tries == 0) engine->waits_since_s = now_s;
   if (stop_signal || (now_s - engine->waits_since_s) * 1000 >= engine->settings->busy_timeout_ms) return 0;
-  engine_sleep(tries < 20 ? 0.001 : tries < 100 ? 0.002 : 0.01);
+  if (tries % TRIES_AT_ONCE == TRIES_AT_ONCE - 1) {
+    int sleep_ms = 1 + tries / (8 * TRIES_AT_ONCE);
+    engine_sleep((sleep_ms < BUSY_MS_MAX ? sleep_ms : BUSY_MS_MAX) / 1000.0);
+  }
   return 1;
 }
 

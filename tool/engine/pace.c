@@ -7,12 +7,18 @@
 #define OTHERS_S    2.0   /* who has written within this time is about to write again */
 
 enum {
-  GROWTH_MAX = 4,     /* one step of a batch's size up or down */
-  SHARE_ALONE = 2,    /* the goal's share of --lock-ms: half of it is left for a slow disk; */
-  SHARE_BESIDE = 16,  /* beside writers a hundredth of which shall wait, not a tenth; */
-  COMMITS = 4,        /* but so many times what a commit takes, or the work would be commits; */
-  GAP_SHARE_ALONE = 4 /* a shorter gap where nobody was seen: who waits for a gap leaves no trace */
+  GROWTH_MAX = 2,   /* one step of a batch's size up or down */
+  SHARE_ALONE = 2,  /* the goal's share of --lock-ms: half of it is left for a slow disk; */
+  SHARE_BESIDE = 4, /* beside writers less, for few of them shall wait long; */
+  COMMITS = 4,      /* but so many times what a commit takes, or the work would be commits */
+  MEMORY = 8        /* about how many transactions `crowd` remembers */
 };
+
+/* How long the gap is, in times of the transaction before. Who waits for a gap leaves no trace, so that there is
+   some where nobody was seen; where the lock is always wanted, writers get six sevenths of the time. */
+#define GAP_ALONE   0.25
+#define GAP_BESIDE  1.0
+#define GAP_CROWDED 6.0
 
 static bool others_write(const struct engine *engine) {
   return engine->pace.others_s > 0 && engine_clock_s() - engine->pace.others_s < OTHERS_S;
@@ -22,17 +28,18 @@ void pace_before(struct engine *engine) {
   const struct pace *pace = &engine->pace;
   if (pace->ended_s <= 0 || pace->held_s < GAP_LEAST_S) return;
   double gap_s = fmin(pace->held_s, engine->settings->lock_ms / 1000.0);
-  if (!others_write(engine)) gap_s /= GAP_SHARE_ALONE;
+  gap_s *= others_write(engine) ? GAP_BESIDE + (GAP_CROWDED - GAP_BESIDE) * pace->crowd : GAP_ALONE;
   double left_s = pace->ended_s + gap_s - engine_clock_s();
   if (left_s > 0) engine_sleep(left_s);
 }
 
-void pace_began(struct engine *engine) {
+void pace_began(struct engine *engine, bool waited) {
   int64_t version = engine_int(engine, "PRAGMA data_version");
   engine->pace.began_s = engine_clock_s();
   if (engine->pace.data_version != 0 && version != engine->pace.data_version)
     engine->pace.others_s = engine->pace.began_s;
   engine->pace.data_version = version;
+  engine->pace.crowd += ((waited ? 1 : 0) - engine->pace.crowd) / MEMORY;
 }
 
 void pace_ended(struct engine *engine, double commit_s) {
@@ -40,6 +47,7 @@ void pace_ended(struct engine *engine, double commit_s) {
   if (pace->began_s <= 0) return; /* it only read */
   pace->ended_s = engine_clock_s();
   pace->held_s = pace->ended_s - pace->began_s;
+  pace->worked_s = pace->held_s - commit_s;
   pace->began_s = 0;
   if (commit_s > 0) pace->commit_s = pace->commit_s > 0 ? (3 * pace->commit_s + commit_s) / 4 : commit_s;
 }
@@ -50,11 +58,13 @@ double pace_goal_s(const struct engine *engine) {
   return fmin(alone_s, fmax(lock_s / SHARE_BESIDE, COMMITS * engine->pace.commit_s));
 }
 
-int64_t pace_next(const struct engine *engine, int64_t n, double held_s) {
-  double factor = held_s > 0 ? pace_goal_s(engine) / held_s : GROWTH_MAX;
+int64_t pace_next(const struct engine *engine, int64_t n, double worked_s) {
+  double goal_s = pace_goal_s(engine);
+  goal_s = fmax(goal_s - engine->pace.commit_s, goal_s / 2);
+  double factor = worked_s > 0 ? goal_s / worked_s : GROWTH_MAX;
   factor = fmax(1.0 / GROWTH_MAX, fmin(GROWTH_MAX, factor));
   double next = (double)n * factor;
-  return next < 1 ? 1 : next > 1e15 ? (int64_t)1e15 : (int64_t)next;
+  return next < 1 ? 1 : next > 1e15 ? (int64_t)1e15 : (int64_t)ceil(next);
 }
 
 void pace_relax(struct engine *engine) {

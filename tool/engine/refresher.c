@@ -18,7 +18,7 @@ enum {
 /* The rest of many changes, in transactions that keep nobody waiting for long. */
 static bool settle_rest(struct engine *engine, struct catalog *catalog, bool more) {
   for (int64_t n = SETTLE_FIRST; more && engine_ok(engine) && !engine_stopping(engine);) {
-    n = pace_next(engine, n, engine->pace.held_s);
+    n = pace_next(engine, n, engine->pace.worked_s);
     if (!engine_begin(engine)) return false;
     if (!catalog_is_current(engine, catalog)) {
       engine_rollback(engine);
@@ -121,7 +121,7 @@ static bool run_batches(struct engine *engine, struct computation *c, struct ref
     if (!compute_claimed(engine, c, &rows)) break;
     int64_t next = engine_stopping(engine) ? 0 : claim_share(engine, s, c->token, n);
     if (!compute_publish(engine, c, next, &published, &taken)) break;
-    if (!one_piece) n = pace_next(engine, done, c->held_s);
+    if (!one_piece) n = pace_next(engine, done, c->worked_s);
     report->progress(report->context, published, total, rows);
     engine_release(engine, mark);
   }
