@@ -162,11 +162,20 @@ static void print_done(const struct catalog *catalog, struct task *tasks, size_t
   }
 }
 
+/* Are others still at the summary that this one reads? Of what is dirty there it would read the rows below. */
+static bool parent_waits(const struct catalog *catalog, const struct task *tasks, size_t n,
+                         const struct task *task) {
+  const struct summary *s = catalog_find(catalog, task->name);
+  for (size_t i = 0; s && s->parent && i < n; i++)
+    if (tasks[i].state == TASK_TO_DO && sqlite3_stricmp(tasks[i].name, s->parent->name) == 0) return true;
+  return false;
+}
+
 /* Each that is still to do has a turn; true if anything was done. */
 static bool take_turns(struct engine *engine, struct catalog *catalog, struct task *tasks, size_t n) {
   bool any = false;
   for (size_t i = 0; i < n && engine_ok(engine) && !engine_stopping(engine); i++) {
-    if (tasks[i].state != TASK_TO_DO) continue;
+    if (tasks[i].state != TASK_TO_DO || parent_waits(catalog, tasks, n, &tasks[i])) continue;
     int64_t before = tasks[i].done.partitions;
     refresh_one(engine, catalog, &tasks[i]);
     any |= tasks[i].state != TASK_TO_DO || tasks[i].done.partitions > before;

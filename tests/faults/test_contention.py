@@ -101,6 +101,22 @@ def test_a_whole_summary_is_computed_by_one():
         db.close()
 
 
+def test_a_summary_of_a_summary_waits_for_it():
+    path, db = database("WAL", ["hourly"])
+    tool("apply", path, "-", stdin="CREATE MATERIALIZED VIEW daily AS SELECT time_bucket('1 day', bucket) AS day, sum(n) AS n FROM hourly GROUP BY 1;")
+    refresh = Halted(stops_library(), path, "hourly")
+    refresh.run_until(claimed(db, "hourly"))
+    waits = start(path)
+    time.sleep(0.3)
+    equal(db.execute("SELECT count(*) FROM daily_stored").fetchone()[0], 0, "days computed before their hours")
+    equal(refresh.run_out(), (0, ""))
+    finish(waits)
+    nothing_dirty(db, "after both")
+    query = "SELECT ts / 86400 * 86400, count(*) FROM readings GROUP BY 1 ORDER BY 1"
+    equal(db.execute("SELECT * FROM daily_stored ORDER BY day").fetchall(), db.execute(query).fetchall(), "days")
+    db.close()
+
+
 def test_a_stopped_refresh_gives_back_what_it_has_not_done():
     path, db = database("WAL", ["hourly"])
     refresh = Halted(stops_library(), path, "--max-time", "300ms")

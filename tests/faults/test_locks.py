@@ -15,7 +15,7 @@ from sharing import finish, start, until
 # some hundred in WAL mode.
 LOCK_MS = 20
 CPU_S_MAX = 0.08
-HOURS = {"WAL": 40_000, "DELETE": 8_000}  # without WAL the disk is slow
+HOURS = {"WAL": 24_000, "DELETE": 4_000}  # without WAL the disk is slow
 
 
 def database(journal, index="CREATE INDEX by_time ON readings(ts);"):

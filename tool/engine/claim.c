@@ -405,6 +405,7 @@ int64_t claim_share(struct engine *engine, const struct summary *s, int64_t toke
   int64_t dead[1], least = (n + SHARE_LEAST - 1) / SHARE_LEAST;
   size_t n_dead;
   int64_t workers = 1 + look_at_owners(engine, s, token, dead, 1, &n_dead);
+  engine->pace.company = workers > 1;
   if (workers == 1 || n > INT64_MAX / (2 * workers)) return n;
   int64_t share = count_free(engine, s, 2 * workers * n) / (2 * workers);
   return share < least ? least : share;

@@ -8,17 +8,18 @@
 
 enum {
   GROWTH_MAX = 2,   /* one step of a batch's size up or down */
-  SHARE_ALONE = 2,  /* the goal's share of --lock-ms: half of it is left for a slow disk; */
+  SHARE_ALONE = 3,  /* the goal's share of --lock-ms: the rest is left for commits and surprises; */
   SHARE_BESIDE = 4, /* beside writers less, for few of them shall wait long; */
-  COMMITS = 4,      /* but so many times what a commit takes, or the work would be commits */
+  COMMITS = 3,      /* but so many times what a commit takes, or the work would be commits */
   MEMORY = 8        /* about how many transactions `crowd` remembers */
 };
 
 /* How long the gap is, in times of the transaction before. Who waits for a gap leaves no trace, so that there is
-   some where nobody was seen; where the lock is always wanted, writers get six sevenths of the time. */
+   some where nobody was seen; where the lock is always wanted, writers get eight ninths of the time. */
 #define GAP_ALONE   0.25
 #define GAP_BESIDE  1.0
-#define GAP_CROWDED 6.0
+#define GAP_CROWDED 8.0
+#define GAP_SHARED  2.0 /* less where it may be other refreshers who want it */
 
 static bool others_write(const struct engine *engine) {
   return engine->pace.others_s > 0 && engine_clock_s() - engine->pace.others_s < OTHERS_S;
@@ -27,8 +28,9 @@ static bool others_write(const struct engine *engine) {
 void pace_before(struct engine *engine) {
   const struct pace *pace = &engine->pace;
   if (pace->ended_s <= 0 || pace->held_s < GAP_LEAST_S) return;
-  double gap_s = fmin(pace->held_s, engine->settings->lock_ms / 1000.0);
-  gap_s *= others_write(engine) ? GAP_BESIDE + (GAP_CROWDED - GAP_BESIDE) * pace->crowd : GAP_ALONE;
+  double most = pace->company || engine->settings->jobs > 1 ? GAP_SHARED : GAP_CROWDED;
+  double gap_s = fmin(pace->held_s, pace_goal_s(engine));
+  gap_s *= others_write(engine) ? GAP_BESIDE + (most - GAP_BESIDE) * pace->crowd : GAP_ALONE;
   double left_s = pace->ended_s + gap_s - engine_clock_s();
   if (left_s > 0) engine_sleep(left_s);
 }

@@ -17,6 +17,7 @@ struct pace {
   double commit_s;      /* what committing takes, smoothed: mostly the disk's time */
   double others_s;      /* when others were last seen to have written; 0: never */
   double crowd;         /* 0 to 1: how often the lock was others' when it was wanted, lately */
+  bool company;         /* other refreshers are at the same summary */
   int64_t data_version; /* SQLite's, which tells of others' writes */
 };
 
