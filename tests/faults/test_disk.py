@@ -33,13 +33,12 @@ def disturb_with(faults, run_s, class_of_operations):
         environment = {"LD_PRELOAD": disk, "DISK_CLASS": class_of_operations, "DISK_FIRST": str(n), "DISK_LAST": str(FOREVER if lasts else n)}
         done = world.run({**environment, **({"DISK_ERROR": str(error)} if error else {})})
         what = f"{what}: {done.returncode} {done.stderr}"
-        failed += done.returncode != 0
+        failed += world.failed(done)
         if error is None:
-            assert done.returncode in (0, -9), what  # the number of operations varies, for the size of batches follows the clock
-        elif done.returncode != 0:
+            assert done.returncode in (world.scenario.code, -9), what  # the number of operations varies, for the size of batches follows the clock
+        elif world.failed(done):
             assert done.returncode in (1, 3, 10) and any(f"{world.path}: {text}" in done.stderr for text in CLEAR), what
-        scenario = world.scenario
-        check(world, what, [scenario.after] if done.returncode == 0 else [scenario.before, scenario.after])
+        check(world, what, world.states(done))
 
     visited = visit(worlds, list(faults), run_s, count, disturb)
     assert failed > visited / 8 or visited < 40, f"{failed} failures at {visited} points"

@@ -23,10 +23,10 @@ def fail(fault, lasts):
             n = r.randrange(1, 3000)  # where the command starts: every one of its own steps comes there, later mostly SQLite's
         done = world.run({"LD_PRELOAD": memory, "FAIL_FIRST": str(n), "FAIL_LAST": str(FOREVER if lasts else n)})
         what = f"{what} ({n}): {done.returncode} {done.stderr}"
-        failed += done.returncode != 0
+        failed += world.failed(done)
         assert done.returncode in (0, 1, 3, 10), what
-        assert done.returncode == 0 or "memory" in done.stderr, what
-        check(world, what, [world.scenario.after if done.returncode == 0 else world.scenario.before, world.scenario.after])
+        assert not world.failed(done) or "memory" in done.stderr, what
+        check(world, what, world.states(done))
 
     visited = visit(worlds, [fault], RUN_S, lambda world, _: world.count(memory, "FAIL_COUNT"), disturb, apart=100)
     assert failed > visited / 8 or visited < 40, f"{failed} failures at {visited} points"

@@ -119,7 +119,7 @@ class Recording:
 
         world.copy()
         self.folder, self.before = folder, contents(folder)
-        equal(world.run(environment).returncode, 0)
+        equal(world.run(environment).returncode, world.scenario.code)
         self.n_command = len(list(operations(log)))
         # In WAL mode an application may well trade durability for speed.
         speed, writes = ["PRAGMA synchronous=NORMAL"] if world.journal == "WAL" else [], world.scenario.meanwhile
