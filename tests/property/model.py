@@ -5,7 +5,8 @@ A world is a list of entries that can be run again, each on its own, so that a f
     ("sql", who, [statement, ...])       run on one of the connections, and on the twin
     ("apply", {name: (options, select)}) declared in one definitions file
     ("tool", [argument, ...])            the tool on the database
-    ("race", [([argument, ...],), ...], [move, ...])   runs of the tool that overlap; a move is ("move", run, boundaries),
+    ("race", [([argument, ...], {name: (options, select)}), ...], [move, ...])
+                                         runs of the tool that overlap; a move is ("move", run, boundaries),
                                          ("commit", run, commits), ("kill", run) or ("do", entry)
     ("reopen", who)
 
@@ -34,7 +35,12 @@ class World:
         self.setup.append(self.apply(r.choice([1, 2, 4, 6])))
         if r.random() < 0.9:
             self.setup.append(("tool", ["refresh"]))
-        self.steps = [self.step() for _ in range(n_steps)]
+        self.steps = []
+        while len(self.steps) < n_steps:
+            step = self.step()
+            self.steps.append(step)
+            if step[0] == "race" and any(run[0] == ["pause"] for run in step[1]):
+                self.steps.append(("tool", ["resume"]))
 
     def apply(self, n):
         declared = {}
@@ -79,18 +85,25 @@ class World:
         return ("tool", arguments)
 
     def race(self):
-        """Refreshes that overlap, are halted between their transactions, where others write, and are killed."""
+        """Runs of the tool that overlap, are halted between their transactions, where others write, and are killed."""
         r = self.r
-        runs = [(self.refresh()[1],) for _ in range(r.choice([1, 2, 2, 3]))]
+        runs = [self.run() for _ in range(r.choice([1, 2, 2, 3]))]
         moves = []
         for _ in range(r.choice([2, 5, 12])):
             run = r.randrange(len(runs))
-            kind = one_of(r, {"move": 6, "commit": 4, "run": 2, "write": 6, "kill": 1})
+            kind = one_of(r, {"move": 6, "commit": 4, "run": 2, "write": 6, "kill": 2})
             moves.append({
                 "move": lambda: ("move", run, r.choice([1, 2, 3, 5, 9, 20, 40])), "commit": lambda: ("commit", run, r.choice([1, 1, 2, 4])),
                 "kill": lambda: ("kill", run), "run": lambda: ("move", run, 10**6),
                 "write": lambda: ("do", ("sql", self.who(), [self.schema.write() for _ in range(r.choice([1, 3]))]))}[kind]())
         return ("race", runs, moves)
+
+    def run(self):
+        """(arguments, definitions) of a run of the tool that overlaps with others."""
+        kind = one_of(self.r, {"refresh": 12, "apply": 1, "redefine": 1, "drop": 1, "pause": 1})
+        verb, operand = {"refresh": self.refresh, "apply": lambda: self.apply(1), "redefine": self.redefine, "drop": self.drop,
+                         "pause": lambda: ("tool", ["pause"])}[kind]()
+        return (["apply", "-"], operand) if verb == "apply" else (operand, {})
 
     def apply_again(self):
         return self.apply(1) if len(self.declared) < 9 else ("tool", ["status"])

@@ -10,6 +10,7 @@ import os
 import re
 import sqlite3
 import subprocess
+import traceback
 
 from actor import Actor, Stuck
 from almanac import TOOL, connect
@@ -30,6 +31,7 @@ REFUSED = [
     r"is over an expression, through which REPLACE could remove rows unseen",
     r"write the columns out instead of \*",
     r"has no summaries: declare some",
+    r"is paused; run almanac resume first",
     r"there is no summary",  # its apply was refused
 ]
 
@@ -73,6 +75,7 @@ class Runner:
         self.version = 0      # of the twin: changes with every statement
         self.not_exact = {}   # connection: the summaries whose names give the rows of the last refresh
         self.actors = []      # of the race that is on
+        self.unknown = set()  # those of them that may have changed which definitions there are
         self.reader = itertools.cycle(["stock", "ext", "stock", "ext", "attached"])
         self.counts = {"steps": 0, "comparisons": 0, "unanswered": 0, "refused": 0, "boundaries": 0, "kills": 0, "order": 0, "locked": 0}
         self.refusals = []
@@ -215,10 +218,13 @@ class Runner:
         for name, definition in declared.items():
             self.forget(name)
             self.summaries[name] = definition
-            self.twin.execute(f'CREATE VIEW "{name}" AS {definition[2]}')
+            if not self.paused:
+                self.twin.execute(f'CREATE VIEW "{name}" AS {definition[2]}')
 
     def park(self, paused):
         """A pause takes the names away, also on the twin, where they would be in the way of a rebuild as well."""
+        if paused == self.paused:
+            return
         self.paused = paused
         for name, definition in self.summaries.items():
             self.twin.execute(f'DROP VIEW "{name}"' if paused else f'CREATE VIEW "{name}" AS {definition[2]}')
@@ -265,7 +271,7 @@ class Runner:
                 else:
                     number, boundaries = operands
                     if number not in actors:
-                        actors[number] = Actor(self.path, *runs[number])
+                        actors[number] = self.begin(*runs[number])
                     self.advance(actors[number], boundaries, verb == "commit")
             self.run_out(list(actors.values()))
         except Stuck as stuck:
@@ -276,8 +282,39 @@ class Runner:
                     actor.kill()
             self.actors = []
         for actor in actors.values():
+            self.unknown.add(actor)
+        self.keep_up()
+        for actor in actors.values():
             if not actor.killed and not ("shape again" in KNOWN and re.search("no such table: almanac_|UNIQUE constraint failed: almanac_summary", actor.error)):
                 self.judge(actor.arguments, actor.code, actor.error)
+
+    def begin(self, arguments, declared):
+        for name, definition in declared.items():
+            self.kinds[name] = definition[0]
+        declared = {n: d for n, d in declared.items() if all(parent in self.summaries for parent in d[3:])}
+        actor = Actor(self.path, arguments, "".join(text_of(*each) for each in declared.items()))
+        actor.declared = declared
+        return actor
+
+    def keep_up(self):
+        """After commits of runs that declare, drop or park: which definitions count now? Only the database can tell."""
+        while self.unknown:
+            actor = next(iter(self.unknown))
+            if actor.arguments[0] != "refresh":
+                self.keep_up_with(actor, lambda sql: self.connections["stock"].execute(sql).fetchall())
+            self.unknown.discard(actor)
+
+    def keep_up_with(self, actor, read):
+        # With the last summary all tables go.
+        stored = {name.lower(): text for name, text in read("SELECT name, definition FROM almanac_summary")} if read(
+            "SELECT 1 FROM sqlite_master WHERE name='almanac_summary'") else {}
+        for name, definition in actor.declared.items():
+            if stored.get(name.lower(), "").strip() == text_of(name, definition).strip().rstrip(";"):
+                self.declare({name: definition})
+        if actor.arguments[0] == "drop" and actor.arguments[1].lower() not in stored:
+            self.forget(actor.arguments[1])
+        if actor.arguments[0] == "pause" and stored and read("SELECT value FROM almanac_setting WHERE name='paused'") == [(1,)]:
+            self.park(True)
 
     def advance(self, actor, boundaries, to_commit):
         """By that many boundaries, or commits; no further than to where it waits for another one."""
@@ -286,11 +323,16 @@ class Runner:
             self.counts["boundaries"] += 1
             boundaries -= committed if to_commit else 1
             if committed:
-                self.not_exact.clear()
-                self.compare(next(self.reader), "at a boundary of a refresh")
+                self.look(actor)
                 self.counts["steps"] += 1
             if actor.waits:
                 return
+
+    def look(self, actor):
+        """What readers see after a commit."""
+        self.not_exact.clear()
+        self.unknown.add(actor)
+        self.compare(next(self.reader), "at a boundary of a refresh")
 
     def run_out(self, actors):
         for _ in range(ROUNDS_MAX):
@@ -304,6 +346,7 @@ class Runner:
         if actor and actor.alive:
             actor.kill()
             self.counts["kills"] += 1
+            self.unknown.add(actor)
             self.not_exact.clear()
             # Nobody can roll a dead one's journal back while another run reads, nor read while one waits to commit.
             if self.world.schema.journal == "WAL" or not any(other.holds or other.waits for other in self.actors):
@@ -311,7 +354,8 @@ class Runner:
 
     def meanwhile(self, entry):
         """Others may write while the runs stand still, unless one of them holds a lock against that."""
-        held = max((actor.holds for actor in self.actors), default=0)
+        # One that waits may be in the middle of a statement that writes.
+        held = max((max(actor.holds, actor.waits) for actor in self.actors), default=0)
         if held < (2 if self.world.schema.journal == "WAL" else 1):
             self.entry(entry)
             self.compare(next(self.reader), "while a refresh stands still")
@@ -342,10 +386,11 @@ class Runner:
         return rows
 
     def compare(self, who, when):
-        if self.paused or not self.summaries:
-            return
         db = self.connections[who]
         try:
+            self.keep_up()
+            if self.paused or not self.summaries:
+                return
             inexact = self.inexact(who)
             for name in self.summaries:
                 expected = self.query(name)
@@ -353,7 +398,7 @@ class Runner:
                     self.compare_one(who, db, name, expected, when)
         except sqlite3.OperationalError as error:
             # In rollback mode a writer that waits for readers lets no new ones in.
-            if not str(error).endswith("database is locked") or not any(actor.holds for actor in self.actors) or self.world.schema.journal == "WAL":
+            if not str(error).endswith("database is locked") or not any(actor.holds or actor.waits for actor in self.actors) or self.world.schema.journal == "WAL":
                 raise
             self.counts["locked"] += 1
 
@@ -423,4 +468,6 @@ class Runner:
                 self.counts["steps"] += 1
             except Failure as failure:
                 return i, failure
+            except sqlite3.Error:
+                return i, Failure("stepper", traceback.format_exc())
         return None

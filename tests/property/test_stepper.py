@@ -47,6 +47,8 @@ def test_names_equal_their_queries():
     for counts, failure in results(steps):
         total = {"worlds": total["worlds"] + 1, **{k: total.get(k, 0) + n for k, n in counts.items()}}
         failures += [failure] if failure else []
+        if failure and steps:
+            print(failure, flush=True)
         if len(failures) >= (FAILURES_MAX if steps else 1) or steps and total["steps"] >= steps:
             break
     print("  " + ", ".join(f"{n} {k}" for k, n in total.items()))
