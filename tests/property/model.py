@@ -73,7 +73,7 @@ class World:
                 statements.append(s.write())
         return ("sql", self.who(), statements + [r.choice(["COMMIT", "COMMIT", "ROLLBACK"])])
 
-    def refresh(self):
+    def refresh(self, in_race=False):
         r = self.r
         arguments = ["refresh"]
         if self.declared and r.random() < 0.25:
@@ -82,6 +82,10 @@ class World:
             arguments.append("--full")
         if r.random() < 0.2:
             arguments += ["--lock-ms", "1"]
+        if r.random() < 0.04:
+            arguments += ["--max-time", r.choice(["1ms", "5ms"])]
+        if r.random() < 0.08:
+            arguments += ["--every", "1ms"] if in_race else ["--jobs", r.choice(["2", "3"])]
         return ("tool", arguments)
 
     def race(self):
@@ -100,10 +104,15 @@ class World:
 
     def run(self):
         """(arguments, definitions) of a run of the tool that overlaps with others."""
-        kind = one_of(self.r, {"refresh": 12, "apply": 1, "redefine": 1, "drop": 1, "pause": 1})
-        verb, operand = {"refresh": self.refresh, "apply": lambda: self.apply(1), "redefine": self.redefine, "drop": self.drop,
-                         "pause": lambda: ("tool", ["pause"])}[kind]()
+        kind = one_of(self.r, {"refresh": 12, "verify": 1, "apply": 1, "redefine": 1, "drop": 1, "pause": 1})
+        verb, operand = {"refresh": lambda: self.refresh(True), "apply": lambda: self.apply(1), "redefine": self.redefine, "drop": self.drop,
+                         "verify": self.verify, "pause": lambda: ("tool", ["pause"])}[kind]()
         return (["apply", "-"], operand) if verb == "apply" else (operand, {})
+
+    def verify(self):
+        """Nothing was done behind our back, so it finds nothing."""
+        r = self.r
+        return ("tool", ["verify"] + r.choice([[], [], ["--sample", "40%"], [r.choice(list(self.declared) or ["none"])]]))
 
     def apply_again(self):
         return self.apply(1) if len(self.declared) < 9 else ("tool", ["status"])
@@ -155,14 +164,14 @@ class World:
         if self.paused and r.random() < 0.5:
             return self.pause()
         kinds = {"write": 50, "transaction": 12, "dimension": 8 if self.writes_dimension else 0, "refresh": 14, "race": 5, "apply": 2,
-                          "drop": 1, "redefine": 1, "pause": 1, "neutral": 4, "reopen": 1, "status": 1, "plan": 1}
+                          "drop": 1, "redefine": 1, "pause": 1, "neutral": 4, "reopen": 1, "status": 1, "plan": 1, "verify": 2}
         kind = one_of(r, kinds)
-        if self.paused and kind in ("refresh", "race", "apply", "drop", "redefine", "plan"):
+        if self.paused and kind in ("refresh", "race", "apply", "drop", "redefine", "plan", "verify"):
             kind = "write"
         return {
             "write": lambda: ("sql", self.who(), [s.write()]), "transaction": self.transaction,
             "dimension": lambda: ("sql", self.who(), [s.dimension_step()]), "refresh": self.refresh, "race": self.race,
-            "apply": self.apply_again, "drop": self.drop, "redefine": self.redefine, "pause": self.pause, "neutral": self.neutral,
+            "apply": self.apply_again, "drop": self.drop, "redefine": self.redefine, "pause": self.pause, "neutral": self.neutral, "verify": self.verify,
             "reopen": lambda: ("reopen", r.choice(["ext", "stock", "attached"])), "status": lambda: ("tool", ["status"]),
             "plan": lambda: ("tool", ["plan", r.choice(list(self.declared))]) if self.declared else ("tool", ["status"]),
         }[kind]()

@@ -244,7 +244,7 @@ class Runner:
                 self.forget(name)
         if code == 0 and arguments[0] == "drop":
             self.forget(arguments[1])
-        if code == 0 and arguments == ["refresh"]:
+        if code == 0 and arguments[0] == "refresh" and not any(name in arguments for name in self.kinds) and "--max-time" not in arguments:
             self.nothing_dirty()
 
     def nothing_dirty(self):
@@ -335,6 +335,9 @@ class Runner:
         self.compare(next(self.reader), "at a boundary of a refresh")
 
     def run_out(self, actors):
+        for actor in actors:
+            if actor.alive and "--every" in actor.arguments:
+                actor.process.terminate()
         for _ in range(ROUNDS_MAX):
             for actor in actors:
                 self.advance(actor, 10**6, False)
