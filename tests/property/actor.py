@@ -3,6 +3,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 
 from almanac import BUILD, ROOT, TOOL
 
@@ -20,13 +21,14 @@ class Actor:
     def __init__(self, path, arguments, stdin=""):
         self.arguments, self.killed = arguments, False
         self.holds, self.waits, self.alive = 0, False, True
+        self.errors = tempfile.TemporaryFile()  # a pipe could fill up
         self.halts, out = os.pipe()
         into, self.goes = os.pipe()
         os.dup2(out, HALTS)
         os.dup2(into, GOES)
         try:
             self.process = subprocess.Popen(
-                [TOOL, arguments[0], path, *arguments[1:]], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                [TOOL, arguments[0], path, *arguments[1:]], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self.errors,
                 pass_fds=(HALTS, GOES), env={**os.environ, "LD_PRELOAD": library()})
         finally:
             for descriptor in (HALTS, GOES, out, into):
@@ -50,9 +52,10 @@ class Actor:
         self.alive, self.waits, self.holds = False, False, 0
         os.close(self.halts)
         os.close(self.goes)
-        with self.process.stderr as stream:
-            self.error = stream.read().decode(errors="replace")
         self.code = self.process.wait()
+        with self.errors as stream:
+            stream.seek(0)
+            self.error = stream.read().decode(errors="replace")
 
     def move(self):
         """To the next boundary. True if that ended a transaction that wrote."""

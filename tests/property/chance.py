@@ -8,8 +8,6 @@ LIMITS = {"far years", "text among numbers", "text of arm", "null bucket arm"}
 KNOWN = {
     "broken resume": "P38: after pause and resume, a summary whose times can't be told any more has no view",
     "status of whole": "P40: almanac_status.dirty is NULL for a summary that became whole at a refresh",
-    "chain": "not landed yet",
-    "verify": "not landed yet",
     "shape again": "P28: a refresh beside another one that finds another shape of the times fails, and the next one goes on",
 }
 

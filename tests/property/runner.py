@@ -31,6 +31,9 @@ REFUSED = [
     r"is over an expression, through which REPLACE could remove rows unseen",
     r"write the columns out instead of \*",
     r"has no summaries: declare some",
+    r"don't nest in these",
+    r"its source .* is a summary without a bucket in its result",
+    r"can't be dropped, for the summary .* reads it",
     r"is paused; run almanac resume first",
     r"there is no summary",  # its apply was refused
 ]
@@ -38,6 +41,8 @@ REFUSED = [
 
 # Buckets in a zone are known for the years around those of the rows; a read of others fails until the next refresh.
 ZONES = "Europe/|America/|Australia/"
+
+NAMED = r"(?:warning|\d+:\d+): (.*?):"  # a message about a summary
 
 TIMEOUT_S = float(os.environ.get("ALMANAC_TIMEOUT_S", 15))  # for what takes some hundredths
 ROUNDS_MAX = 1000  # in which runs of the tool that wait for each other must end
@@ -69,7 +74,7 @@ class Runner:
         self.world = world
         self.path = os.path.join(directory, "world.db")
         self.summaries = {}   # name: (kind, options, select), as far as they were accepted
-        self.kinds = {}       # of all that were tried
+        self.tried = {}       # all that were declared or refused
         self.paused = False
         self.expected = {}    # name: what its query gave on the twin, as of the twin's version
         self.version = 0      # of the twin: changes with every statement
@@ -167,21 +172,32 @@ class Runner:
 
     # ------------------------------------------------------------------------------------------------------ tool
 
-    def judge(self, arguments, code, error):
+    def judge(self, arguments, code, error, applied=()):
         """Is it right that the tool ended like this?"""
         if code == 0 and not error.strip():
             return
         reasons = [line for line in error.strip().splitlines() if line.strip()]
         for line in reasons:
-            name = re.search(r"(?:warning|-:\d+:\d+): (.*?):", line)
-            kind = self.kinds.get(name.group(1), "") if name else ""
-            if re.search("sum of its partitions|carry another one's", line) and kind and not re.search("whole|computed|case bucket", kind):
+            name = re.search(NAMED, line)
+            kind = self.tried[name.group(1)][0] if name and name.group(1) in self.tried else ""
+            if re.search("sum of its partitions|carry another one's", line) and kind and not re.search("whole|computed|case bucket|with root", kind):
                 raise Failure("disproof", f"almanac {' '.join(arguments)}: {line}\n{kind}")
-        if reasons and all(any(re.search(p, line) for p in REFUSED) or self.is_notice(line) or self.is_beyond_zone(line) for line in reasons):
+        if reasons and all(any(re.search(p, line) for p in REFUSED) or self.is_notice(line) or self.is_beyond_zone(line) or self.has_no_answer(line, applied) for line in reasons):
             self.counts["refused"] += 1
             self.refusals.append(error.strip())
             return
         raise Failure("tool " + re.sub(r'"[^"]*"|[0-9a-f]{8,}|[0-9]+|-:\S+ \S+|warning: .*?:', "", error)[-60:], f"almanac {' '.join(arguments)} ended with {code}: {error.strip()}")
+
+    def has_no_answer(self, line, applied):
+        """Is it about a query that SQLite refuses as well, for what it reads was declared anew, or would be by what is applied?"""
+        name = re.search(NAMED, line)
+        if not name or not re.search("no such column|misuse of aggregate", line):
+            return False
+        for definitions in (self.summaries, self.tried):
+            _, _, select, *parents = definitions.get(name.group(1), (None, None, "SELECT 1"))
+            if any(parent in applied for parent in parents) or self.attempt(self.twin, f"SELECT * FROM ({select}) LIMIT 0")[2]:
+                return True
+        return False
 
     @staticmethod
     def is_notice(line):
@@ -192,26 +208,26 @@ class Runner:
         found = re.fullmatch("almanac: warning: (.*): integer overflow", line)
         return found and found.group(1) in self.summaries and re.search(ZONES, self.lineage(found.group(1)))
 
-    def tool(self, arguments, stdin=None):
+    def tool(self, arguments, stdin=None, applied=()):
         command = [arguments[0], self.path, *arguments[1:]]
         try:
             done = subprocess.run([TOOL, *command], input=stdin, capture_output=True, text=True, timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired:
             raise Failure("slow", f"almanac {' '.join(arguments)} took more than {TIMEOUT_S} s\n{stdin or ''}")
         self.not_exact.clear()
-        self.judge(arguments, done.returncode, done.stderr)
+        self.judge(arguments, done.returncode, done.stderr, applied)
         return done.returncode, done.stdout
 
     def apply(self, declared):
         """All in one file as it stands; where that is refused each for itself, so that one doesn't undo the others."""
         for name, definition in declared.items():
-            self.kinds[name] = definition[0]
+            self.tried[name] = definition
         declared = {n: d for n, d in declared.items() if all(parent in self.summaries or parent in declared for parent in d[3:])}
-        if len(declared) > 1 and self.tool(["apply", "-"], "".join(text_of(*each) for each in declared.items()))[0] == 0:
+        if len(declared) > 1 and self.tool(["apply", "-"], "".join(text_of(*each) for each in declared.items()), declared)[0] == 0:
             self.declare(declared)
             return
         for name in parents_first(declared):
-            if all(parent in self.summaries for parent in declared[name][3:]) and self.tool(["apply", "-"], text_of(name, declared[name]))[0] == 0:
+            if all(parent in self.summaries for parent in declared[name][3:]) and self.tool(["apply", "-"], text_of(name, declared[name]), [name])[0] == 0:
                 self.declare({name: declared[name]})
 
     def declare(self, declared):
@@ -244,7 +260,7 @@ class Runner:
                 self.forget(name)
         if code == 0 and arguments[0] == "drop":
             self.forget(arguments[1])
-        if code == 0 and arguments[0] == "refresh" and not any(name in arguments for name in self.kinds) and "--max-time" not in arguments:
+        if code == 0 and arguments[0] == "refresh" and not any(name in arguments for name in self.tried) and "--max-time" not in arguments:
             self.nothing_dirty()
 
     def nothing_dirty(self):
@@ -286,11 +302,11 @@ class Runner:
         self.keep_up()
         for actor in actors.values():
             if not actor.killed and not ("shape again" in KNOWN and re.search("no such table: almanac_|UNIQUE constraint failed: almanac_summary", actor.error)):
-                self.judge(actor.arguments, actor.code, actor.error)
+                self.judge(actor.arguments, actor.code, actor.error, actor.declared)
 
     def begin(self, arguments, declared):
         for name, definition in declared.items():
-            self.kinds[name] = definition[0]
+            self.tried[name] = definition
         declared = {n: d for n, d in declared.items() if all(parent in self.summaries for parent in d[3:])}
         actor = Actor(self.path, arguments, "".join(text_of(*each) for each in declared.items()))
         actor.declared = declared
