@@ -12,6 +12,9 @@ KNOWN = {
 }
 
 
+BOUNDARIES_MAX = 2000  # of a move: to the end, for nearly all runs
+
+
 def one_of(r, weighted):
     """A key of {key: weight}, without those that KNOWN or LIMITS list."""
     keys = [k for k in weighted if k not in KNOWN and k not in LIMITS and weighted[k]]

@@ -14,7 +14,7 @@ Statements don't depend on what is in the tables: they choose from small pools, 
 """
 import random
 
-from chance import one_of
+from chance import BOUNDARIES_MAX, one_of
 from definitions import Definitions
 from schemas import Schema
 
@@ -98,7 +98,7 @@ class World:
             kind = one_of(r, {"move": 6, "commit": 4, "run": 2, "write": 6, "kill": 2})
             moves.append({
                 "move": lambda: ("move", run, r.choice([1, 2, 3, 5, 9, 20, 40])), "commit": lambda: ("commit", run, r.choice([1, 1, 2, 4])),
-                "kill": lambda: ("kill", run), "run": lambda: ("move", run, 10**6),
+                "kill": lambda: ("kill", run), "run": lambda: ("move", run, BOUNDARIES_MAX),
                 "write": lambda: ("do", ("sql", self.who(), [self.schema.write() for _ in range(r.choice([1, 3]))]))}[kind]())
         return ("race", runs, moves)
 
