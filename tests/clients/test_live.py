@@ -112,3 +112,24 @@ def test_a_damaged_catalog_is_an_error():
     db = connect(path)
     db.execute("UPDATE almanac_summary SET live_sql = 'CREATE TEMP VIEW lines AS SELEC 1' WHERE name = 'lines'")
     assert error_of(db, "SELECT almanac_live()").startswith('almanac_live: near "SELEC"')
+
+
+def test_a_summary_of_a_summary():
+    """R-1: also while the one that it reads waits for a refresh, whose stored rows are not its query's."""
+    path = os.path.join(directory(), "chain.db")
+    shell(path, "CREATE TABLE r(ts INTEGER, v REAL)", "INSERT INTO r VALUES (1700000000, 1), (1700003600, 2)")
+    tool("apply", path, "-", stdin="""
+        CREATE MATERIALIZED VIEW lines AS SELECT time_bucket('1 hour', ts) AS hour, lttb(ts, v, 2) AS line, count(*) AS n FROM r GROUP BY 1;
+        CREATE MATERIALIZED VIEW total AS SELECT sum(n) AS n, count(*) AS hours FROM lines;""")
+    db = connect(path)
+    equal(db.execute("SELECT almanac_live()").fetchone(), (2,))
+    equal(rows(db, "SELECT * FROM total"), [(2, 2)], "declared")
+    tool("refresh", path, "total")
+    equal(rows(db, "SELECT * FROM total"), [(2, 2)], "refreshed before what it reads")
+    tool("refresh", path)
+    db.execute("INSERT INTO r VALUES (1700003601, 3), (1700090000, 4)")
+    equal(rows(db, "SELECT * FROM total"), [(4, 3)], "after a change of the raw rows")
+    tool("refresh", path, "total")
+    equal(rows(db, "SELECT * FROM total"), [(4, 3)], "refreshed before what it reads, again")
+    tool("refresh", path)
+    equal(rows(db, "SELECT * FROM total"), [(4, 3)], "refreshed")

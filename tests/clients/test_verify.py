@@ -473,6 +473,22 @@ def test_not_filled_and_changed():
     equal(counts(err), {"h": (2, 0, 0)})
 
 
+def test_a_time_in_another_spelling():
+    """It came while nobody looked, and stands above the end of its own hour: the walk along the index must go past it."""
+    path = os.path.join(directory(), "s.db")
+    shell(path, "CREATE TABLE r(ts TEXT, v)", "CREATE INDEX by_time ON r(ts)", "INSERT INTO r VALUES ('2024-01-01 00:30:00', 1), ('2024-01-02 00:30:00', 2)")
+    tool("apply", path, "-", stdin="CREATE MATERIALIZED VIEW h AS SELECT time_bucket('1 hour', ts) AS b, count(*) AS n FROM r GROUP BY 1;")
+    tool("refresh", path)
+    tool("pause", path)
+    shell(path, "INSERT INTO r VALUES ('2024-01-01T10:00:00+02:00', 3), ('2024-01-03 00:30:00', 4)")
+    tool("resume", path)
+    started = time.time()
+    equal(tool("verify", path, "--max-time", "10s"), ("", ""))
+    assert time.time() - started < 9, "it walked on the spot"
+    tool("refresh", path, code=1)
+    equal(tool("verify", path), ("", ""))
+
+
 def test_nothing_is_written():
     """Where all is well the file keeps its bytes, in both journal modes."""
     for journal in ("delete", "wal"):

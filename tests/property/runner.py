@@ -32,6 +32,7 @@ REFUSED = [
     r"write the columns out instead of \*",
     r"has no summaries: declare some",
     r"don't nest in these",
+    r"WITH \(partition = .*\): no table of the SELECT has that column",
     r"of which only time_bucket\(width, its bucket\) makes partitions",
     r"its source .* is a summary without a bucket in its result",
     r"can't be dropped, for the summary .* reads it",
