@@ -237,6 +237,7 @@ size_t refresh_named(struct engine *engine, struct catalog *catalog, char *const
     refresher_settle(engine, catalog);
     refresh_all(engine, catalog, tasks, n);
   }
+  if (!engine_ok(engine)) engine_rollback(engine); /* the others may be waiting for our lock */
   if (team && !is_ordered(engine)) jobs_wait(team);
   print_done(catalog, tasks, n);
   for (size_t i = 0; i < n; i++) failed += tasks[i].state == TASK_FAILED;

@@ -70,6 +70,7 @@ SUMMARIES = {
     "texts": ("WITH (index = (bucket, n))", "SELECT time_bucket('1 hour', at) AS bucket, count(*) AS n FROM events NATURAL JOIN kinds GROUP BY 1",
               "SELECT strftime('%Y-%m-%d %H:00:00', at), count(*) FROM events NATURAL JOIN kinds GROUP BY 1"),
     "by_key": ("WITH (partition = k)", *["SELECT k, v, rank() OVER (PARTITION BY k ORDER BY v DESC, id) AS place FROM readings"] * 2),
+    "newest": ("WITH (partition = k, keep = '20 newest')", *["SELECT k, count(*) AS n, sum(v) AS total FROM readings GROUP BY 1"] * 2),
     "ranks": ("", *["SELECT id, k, rank() OVER (ORDER BY v DESC, id) AS place FROM readings"] * 2),
     "zoned": ("", "SELECT time_bucket('1 day', ts, 'Asia/Tokyo') AS bucket, count(*) AS n FROM readings GROUP BY 1",
               "SELECT (ts + 32400) / 86400 * 86400 - 32400, count(*) FROM readings GROUP BY 1"),

@@ -235,6 +235,8 @@ char *engine_column(struct engine *engine, sqlite3_stmt *statement, int i) {
 
 bool engine_begin(struct engine *engine) {
   if (engine_ok(engine)) pace_before(engine);
+  sqlite3_finalize(engine->rollback); /* anew, for much makes it expire */
+  engine->rollback = engine_prepare(engine, "ROLLBACK");
   engine->waits_since_s = 0;
   if (!engine_exec(engine, "BEGIN IMMEDIATE")) return false;
   pace_began(engine, engine->waits_since_s > 0);
@@ -250,7 +252,9 @@ bool engine_commit(struct engine *engine) {
 
 void engine_rollback(struct engine *engine) {
   if (!engine->db || sqlite3_get_autocommit(engine->db)) return;
-  sqlite3_exec(engine->db, "ROLLBACK", 0, 0, 0);
+  if (!engine->rollback || sqlite3_step(engine->rollback) != SQLITE_DONE)
+    sqlite3_exec(engine->db, "ROLLBACK", 0, 0, 0);
+  sqlite3_reset(engine->rollback);
   pace_ended(engine, 0);
 }
 
@@ -373,9 +377,11 @@ void engine_reset(struct engine *engine) {
 
 void engine_close(struct engine *engine) {
   engine_rollback(engine);
+  sqlite3_finalize(engine->rollback);
   sqlite3_close(engine->db);
   engine_reset(engine);
   sqlite3_free(engine->error);
   engine->db = 0;
+  engine->rollback = 0;
   engine->error = 0;
 }

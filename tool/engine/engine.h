@@ -54,6 +54,7 @@ struct deferred;
 
 struct engine {
   sqlite3 *db;
+  sqlite3_stmt *rollback; /* prepared: it must work without memory, too, or other writers wait for us */
   const struct settings *settings;
   int code;             /* of the first failure, 0 so far */
   char *error;          /* its text, NULL so far */
