@@ -2,7 +2,7 @@
 -- reads raw rows), 1 what is stored is right but for what region and dirty list. `proven`: the definition was
 -- seen to be the sum of its partitions. `token`: who is filling it now; whoever changes what it reads clears it.
 -- `frozen_before`: raw rows of times before it are gone (or may go), what is stored of them counts whatever happens;
--- `late`: how many partitions got changes there that no summary shows. `kept_from`: what is older is not stored.
+-- `late`: how many partitions got changes there that no summary shows.
 -- `stored_rows`, `stored_partitions`: how many there are in the stored table (in a whole summary's generation; NULL: not
 -- known); whoever adds or removes some counts them in the same transaction.
 
@@ -16,7 +16,7 @@ CREATE TABLE almanac_summary(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE C
   kind TEXT NOT NULL, exact TEXT NOT NULL, source TEXT, track INTEGER, state INTEGER NOT NULL DEFAULT 0,
   proven INTEGER NOT NULL DEFAULT 0, token INTEGER, generation INTEGER NOT NULL DEFAULT 0,
   stored_version INTEGER NOT NULL DEFAULT 0, refreshed_at INTEGER, last_error TEXT, live_sql TEXT,
-  stored_rows INTEGER NOT NULL DEFAULT 0, stored_partitions INTEGER DEFAULT 0, kept_from);
+  stored_rows INTEGER NOT NULL DEFAULT 0, stored_partitions INTEGER DEFAULT 0);
 CREATE TABLE almanac_depends(summary INTEGER NOT NULL, track INTEGER NOT NULL, PRIMARY KEY(summary, track)) WITHOUT ROWID;
 {run_create}
 
@@ -55,7 +55,6 @@ ALTER TABLE almanac_track ADD COLUMN frozen_before;
 ALTER TABLE almanac_track ADD COLUMN late INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE almanac_summary ADD COLUMN stored_rows INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE almanac_summary ADD COLUMN stored_partitions INTEGER DEFAULT 0;
-ALTER TABLE almanac_summary ADD COLUMN kept_from;
 {run_create}
 UPDATE almanac_setting SET value=2 WHERE name='format';
 
