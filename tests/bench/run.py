@@ -1,7 +1,7 @@
 """Measures: make bench. Prints Markdown tables of times, ratios and goals (design: what must be reached, by ratio).
 
 Each time is the median of some runs in one process with a warm cache, taken in turn with what it is compared with.
-  --only WORD   runs the sections whose name contains the word: aggregates fill reads appends contention peers
+  --only WORD   runs the sections whose name contains the word: aggregates fill reads chains appends contention peers
   --rows N      scales the data down from 10,000,000 readings and half as many points (goals are for the full size)
   --rounds N    5 by default
 Ends with 1 if a section could not run. A missed goal is printed as MISSED, and is no failure: machines differ.
@@ -16,13 +16,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 import aggregates
+import chains
 import contention
 import measure
 import peers
 import summaries
 
-SECTIONS = {"aggregates": aggregates.run, "fill": summaries.fill, "reads": summaries.read, "appends": summaries.append,
-            "contention": contention.run, "peers": peers.run}
+SECTIONS = {"aggregates": aggregates.run, "fill": summaries.fill, "reads": summaries.read, "chains": chains.run,
+            "appends": summaries.append, "contention": contention.run, "peers": peers.run}
 
 
 def main():
