@@ -285,6 +285,11 @@ def test_over_what_needs_the_extension():
         equal(db.execute("SELECT n FROM sizes").fetchone(), db.execute("SELECT count(DISTINCT ts / 3600) FROM readings").fetchone())
         db.execute("INSERT INTO readings(ts, k, v) VALUES(1, 1, 1)")
     equal(rows(db, "SELECT * FROM sizes"), rows(db, "SELECT count(*), sum(length(points)) FROM curves"))
+    # Where the one is exact, so is the other, whatever was refreshed last.
+    db.execute("INSERT INTO readings(ts, k, v) VALUES(7200, 1, 1)")
+    tool("refresh", path, "sizes")
+    equal(db.execute("SELECT almanac_live()").fetchone(), (2,))
+    equal(db.execute("SELECT n FROM sizes").fetchone(), db.execute("SELECT count(DISTINCT ts / 3600) FROM readings").fetchone())
     db.close()
 
 

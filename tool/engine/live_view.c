@@ -30,12 +30,21 @@ static const char *view_section(const struct summary *s) {
   return s->kind == KIND_KEY ? "view_key" : "view_whole";
 }
 
-/* What almanac_live() makes in a connection with the extension. */
+/* Does it read a summary that shows the rows of its last refresh? */
+static bool reads_stored(const struct summary *s) {
+  for (size_t i = 0; i < s->n_parents; i++)
+    if (!s->parents[i]->live || reads_stored(s->parents[i])) return true;
+  return false;
+}
+
+/* What almanac_live() makes in a connection with the extension. Over a summary that is exact there and nowhere else, what
+   is stored never counts. */
 static bool keep_live_sql(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
   /* In one piece: views in the file must not call the extension. */
   v = sql_template(engine, v, "changed_arm", "{scope body={changed_part}}");
   v = sql_template(engine, v, "other_arm", "{scope body={other_part}}");
-  char *sql = sql_text(engine, view_section(s), sql_literal(engine, v, "temp", "TEMP "));
+  const char *section = reads_stored(s) ? "view_query" : view_section(s);
+  char *sql = sql_text(engine, section, sql_literal(engine, v, "temp", "TEMP "));
   return engine_exec(engine, engine_printf(engine, "UPDATE almanac_summary SET live_sql=%Q WHERE id=%lld",
                                            sql, (long long)s->id));
 }
@@ -72,7 +81,9 @@ bool live_view_create(struct engine *engine, const struct summary *s) {
       !(sql_run(engine, "view_tail", v) && sql_run(engine, s->parent ? "view_due_chain" : "view_due", v)))
     return false;
   if (s->live && s->kind != KIND_WHOLE && !sql_run(engine, "view_part", v)) return false;
-  if (s->live) return create_arms(engine, s, v) && sql_run(engine, view_section(s), v) && check(engine, s);
+  if (s->live)
+    return create_arms(engine, s, v) && sql_run(engine, view_section(s), v) && check(engine, s) &&
+           (!reads_stored(s) || keep_live_sql(engine, s, v));
   v = sql_literal(engine, v, "of_generation_",
                   s->kind == KIND_WHOLE ? sql_text(engine, "of_generation", v) : "");
   return sql_run(engine, "view_stored", v) && keep_live_sql(engine, s, v);
