@@ -30,13 +30,14 @@ class Part:
     setting: tuple        # of the environment: (name, value where there is time enough)
     share: float          # of --minutes
     until: tuple = None   # (what is counted, how many): again until then
+    tests: int = 0        # how many run one after the other for ALMANAC_SECONDS each
 
 
 PARTS = [
-    Part("processes", ("property/test_processes",), ("ALMANAC_SECONDS", SECONDS_A_MODE), 0.2),
+    Part("processes", ("property/test_processes",), ("ALMANAC_SECONDS", SECONDS_A_MODE), 0.2, tests=2),
     Part("stepper", ("property/test_stepper",), ("ALMANAC_STEPS", STEPS_A_TURN), 0.4, ("steps", STEPS)),
-    Part("faults", ("faults/test_disk", "faults/test_power"), ("ALMANAC_FAULTS", "all"), 0.3),
-    Part("memory", ("faults/test_memory",), ("ALMANAC_FAULTS", "all"), 0.1),
+    Part("faults", ("faults/test_disk", "faults/test_power"), ("ALMANAC_FAULTS", "all"), 0.3, tests=5),
+    Part("memory", ("faults/test_memory",), ("ALMANAC_FAULTS", "all"), 0.1, tests=2),
 ]
 
 
@@ -62,8 +63,9 @@ def counted(text):
 def turn(part, limit_s):
     """One run of the part's files: (exit code or None where the time was up, what was printed)."""
     name, value = part.setting
-    if name == "ALMANAC_SECONDS" and limit_s:
-        value = min(value, limit_s / 3)  # twice, and time to start and to settle
+    if part.tests and limit_s:
+        seconds = limit_s / (part.tests + 2)  # and time to start and to settle
+        name, value = "ALMANAC_SECONDS", min(value, seconds) if name == "ALMANAC_SECONDS" else seconds
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen([sys.executable, "-B", os.path.join(HERE, "run.py"), *part.files], stdout=out, stderr=subprocess.STDOUT,
                                    env={**os.environ, name: str(value)}, start_new_session=True)

@@ -1,7 +1,8 @@
 """What the tests of faults share: databases with summaries of every kind, the commands that are disturbed, and what must hold
 after a disturbance: the file is sound, every name equals its query, later writes are seen, and the next run carries on.
 
-ALMANAC_FAULTS=all visits every fault point instead of some, ALMANAC_FAULTS=10 every tenth; ALMANAC_SEED=4711 replays a failure.
+ALMANAC_FAULTS=all visits every fault point instead of some, ALMANAC_FAULTS=10 every tenth; ALMANAC_SECONDS=60 visits
+random ones so long in each test; ALMANAC_SEED=4711 replays a failure.
 """
 import functools
 import os
@@ -407,7 +408,7 @@ def visit(worlds, faults, run_s, count, disturb, apart=1):
 
 def visit_some(worlds, faults, run_s, points, disturb_at):
     seed, visited, started = int(os.environ.get("ALMANAC_SEED", 0)) or int(time.time() * 1000) % 10**9, 0, time.time()
-    while time.time() - started < run_s:
+    while time.time() - started < float(os.environ.get("ALMANAC_SECONDS", run_s)):
         r = random.Random(seed)
         world, fault = r.choice(worlds), r.choice(faults)
         try:
@@ -416,4 +417,6 @@ def visit_some(worlds, faults, run_s, points, disturb_at):
         except AssertionError as error:
             raise AssertionError(f"ALMANAC_SEED={seed}\n{error}") from error
         visited, seed = visited + 1, seed + 1
+    if "ALMANAC_SECONDS" in os.environ:
+        print(f"  ({visited} fault points)")
     return visited
