@@ -26,6 +26,7 @@ struct task {
   bool waited;      /* it was said that others are at it */
   double started_s; /* on engine_clock_s(); 0: not yet */
   double spent_s;   /* until it was done */
+  int64_t budget;   /* of refresh_report */
   bool printed;
   struct jobs_sum done; /* by this process */
   struct progress progress;
@@ -128,7 +129,7 @@ static bool reads_stored(const struct summary *s) {
 
 /* Refreshes as much as others leave to us. */
 static bool refresh_one(struct engine *engine, struct catalog *catalog, struct task *task) {
-  struct refresh_report report = {.progress = on_progress, .context = task};
+  struct refresh_report report = {.progress = on_progress, .context = task, .budget = task->budget};
   task->state = TASK_DONE;
   bool current = catalog_is_current(engine, catalog) && !reads_stored(catalog_find(catalog, task->name));
   if (!current && !refresher_settle(engine, catalog)) return false;
@@ -137,6 +138,7 @@ static bool refresh_one(struct engine *engine, struct catalog *catalog, struct t
   progress_start(&task->progress, engine->settings, summary->name, 0);
   bool good = start(engine, catalog, task) && refresher_run(engine, catalog, summary, &report);
   progress_end(&task->progress);
+  task->budget = report.budget;
   task->spent_s = engine_clock_s() - task->started_s;
   if (!good && !fail_one(engine, catalog, summary, task)) task->state = TASK_FAILED;
   if (good && report.waits) {

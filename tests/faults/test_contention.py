@@ -176,3 +176,24 @@ def test_without_a_file_of_owners():
     check(db, "without a file of owners")
     nothing_dirty(db, "without a file of owners")
     db.close()
+
+
+def test_what_others_hand_out_keeps_nobody_at_work_for_ever():
+    """At each of its stops rows change, and another refresh hands them out: the rest is the next run's."""
+    path, db = database("WAL", ["hourly", "by_key"], rows=2000)
+    finish(start(path))
+    db.execute("UPDATE readings SET v = v + 1 WHERE id % 400 = 1")
+    refresh, stops = Halted(stops_library(), path, "hourly"), 0
+    while (state := refresh.halt()) and stops < 200:
+        if state == b"0":
+            stops += 1
+            db.execute("UPDATE readings SET v = v + 1 WHERE id % 100 = ?", (stops % 100,))
+            finish(start(path, "by_key"))
+        refresh.go_on()
+    assert not state, "it is still at work"
+    equal(refresh.run_out(), (0, ""))
+    check(db, "after it")
+    finish(start(path))
+    nothing_dirty(db, "after the next")
+    check(db, "after the next")
+    db.close()

@@ -11,6 +11,8 @@
 #include <string.h>
 
 enum {
+  BUDGET_TIMES = 2, /* as many partitions as were dirty at first, and what was changed anew meanwhile */
+  BUDGET_LEAST = 64,
   BATCH_FIRST = 16, /* partitions in the first batch; from there on the time that publishing takes decides */
   SETTLE_FIRST = 1000 /* changed partitions handed out in the first transaction: some milliseconds */
 };
@@ -114,12 +116,15 @@ static bool run_batches(struct engine *engine, struct computation *c, struct ref
   /* Without an index every batch would read the whole source: do it all in one. */
   bool one_piece = !c->searches || !s->proven;
   int64_t n = one_piece ? INT64_MAX : BATCH_FIRST, taken = 0;
+  if (report->budget == 0) report->budget = BUDGET_LEAST + BUDGET_TIMES * total;
   while (engine_ok(engine) && !engine_stopping(engine) &&
-         (taken > 0 || (taken = take(engine, s, c->token, n)) > 0)) {
+         (taken > 0 || (report->budget > 0 && (taken = take(engine, s, c->token, n)) > 0))) {
     struct arena_block *mark = engine_mark(engine);
     int64_t rows = 0, published = 0, done = taken;
     if (!compute_claimed(engine, c, &rows)) break;
-    int64_t next = engine_stopping(engine) ? 0 : claim_share(engine, s, c->token, n);
+    report->budget = report->budget > done ? report->budget - done : -1;
+    bool ends = engine_stopping(engine) || report->budget < 0;
+    int64_t next = ends ? 0 : claim_share(engine, s, c->token, n);
     if (!compute_publish(engine, c, next, &published, &taken)) break;
     if (!one_piece) n = pace_next(engine, done, c->worked_s);
     report->progress(report->context, published, total, rows);
@@ -153,7 +158,7 @@ static bool run_partitions(struct engine *engine, struct catalog *catalog, struc
   if (unpublished && failure.code != CODE_LOCKED) claim_give_back(engine, s, token);
   engine_rollback(engine);
   engine_resume(engine, failure);
-  report->waits = engine_ok(engine) && claim_look(engine, s, token, 0) != LEFT_NOTHING;
+  report->waits = engine_ok(engine) && report->budget >= 0 && claim_look(engine, s, token, 0) != LEFT_NOTHING;
   return compute_close(engine, &c);
 }
 
@@ -177,6 +182,7 @@ static bool run_whole(struct engine *engine, struct summary *s, int64_t token,
 bool refresher_run(struct engine *engine, struct catalog *catalog, struct summary *s,
                    struct refresh_report *report) {
   report->waits = false;
+  if (report->budget < 0) return engine_ok(engine);
   if (s->broken) return engine_fail(engine, CODE_FAILED, "%s", s->broken);
   int64_t token = owner_token();
   report->waits = others_have_it(engine, s, token);

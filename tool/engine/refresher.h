@@ -6,6 +6,9 @@
 /* How a refresh of one summary tells what it does. */
 struct refresh_report {
   bool waits; /* what is left of it is in the hands of other refreshers: come back */
+  /* How many partitions it may still compute, 0 at first: beside writers that never pause, what other refreshers hand out
+     would keep this one at work for ever. The rest is theirs, or the next run's. */
+  int64_t budget;
   /* Some more partitions were published, with so many rows computed; `total` were dirty at the start. */
   void (*progress)(void *context, int64_t partitions, int64_t total, int64_t rows);
   void *context;
