@@ -13,7 +13,7 @@ class Mutant:
     hunts: tuple = ("worlds",)
 
 
-CAPTURE, REFRESH, SUMMARY, GRAIN = "sql/capture.sql", "sql/refresh.sql", "sql/summary.sql", "sql/grain.sql"
+CAPTURE, REFRESH, SUMMARY, GRAIN, RETENTION = "sql/capture.sql", "sql/refresh.sql", "sql/summary.sql", "sql/grain.sql", "sql/retention.sql"
 ENGINE = "tool/engine/"
 
 MUTANTS = [
@@ -36,7 +36,7 @@ MUTANTS = [
          'return (initial || run_bound(engine, sql_text(engine, "tail_walk", v), old, new)) && run_bound(engine, sql_text(engine, "tail_move", v), old, new);')), ("tails",)),
     Mutant("no stale marks above the old tail", ((REFRESH, "FROM {stored} WHERE {partition}>=(SELECT coalesce(", "FROM {stored} WHERE 0 AND {partition}>=(SELECT coalesce("),), ("tails",)),
     Mutant("nothing between the old tail and the new one", ((REFRESH, "SELECT b FROM walk WHERE b IS NOT NULL) WHERE 1 ON CONFLICT DO NOTHING\n\n-- Every", "SELECT b FROM walk WHERE b IS NOT NULL) WHERE 0 ON CONFLICT DO NOTHING\n\n-- Every"),), ("tails",)),
-    Mutant("a full list leaves the tokens of those at work", ((REFRESH, "UPDATE {dirty} SET token=NULL WHERE token IS NOT NULL\n", "UPDATE {dirty} SET token=NULL WHERE 0\n"),
+    Mutant("a full list leaves the tokens of those at work", ((REFRESH, "UPDATE {dirty} SET token=NULL WHERE token>=0\n", "UPDATE {dirty} SET token=NULL WHERE 0\n"),
                                                             (REFRESH, "BETWEEN ?1 AND ?2 ON CONFLICT(p1) DO UPDATE SET token=NULL", "BETWEEN ?1 AND ?2 ON CONFLICT(p1) DO NOTHING")), ("races",)),
     Mutant("a full list forgets partitions without rows", ((REFRESH, "INSERT INTO {list} SELECT DISTINCT {partition} FROM main.{stored} WHERE 1", "INSERT INTO {list} SELECT DISTINCT {partition} FROM main.{stored} WHERE 0"),
                                                          (REFRESH, "INSERT INTO {list} SELECT DISTINCT {partitions} FROM main.{stored} s WHERE", "INSERT INTO {list} SELECT DISTINCT {partitions} FROM main.{stored} s WHERE 0 AND"))),
@@ -56,11 +56,22 @@ MUTANTS = [
     Mutant("any refresher may make a generation count", ((REFRESH, "token=NULL WHERE id={id} AND token={token}", "token=NULL WHERE id={id}"),), ("races",)),
     Mutant("three partitions never disprove", ((REFRESH, "SELECT EXISTS(SELECT *, count(*) FROM (SELECT {comparable}", "SELECT 0 AND EXISTS(SELECT *, count(*) FROM (SELECT {comparable}"),)),
     # -------------------------------------------------------------------------------------------------- the views
-    Mutant("NULL in the dirty list", ((SUMMARY, "SELECT p1 FROM {dirty}{dirty_above})", "SELECT p1 FROM {dirty}{dirty_above} UNION ALL SELECT NULL FROM {dirty})"),)),
+    Mutant("NULL in the dirty list", ((SUMMARY, "{since_root x=lo} UNION ALL", "{since_root x=lo} UNION ALL SELECT NULL FROM {dirty} UNION ALL"),)),
     Mutant("NULL keys as NULL", ((ENGINE + "summary_sql.c", '"%e IS d.%p"', '"%e = d.%p"'),)),
     Mutant("stored rows in the tail count", ((SUMMARY, " AND +{row}.{partition}<(SELECT start FROM {tail_view}) AND {ok}", " AND {ok}"),)),
     Mutant("stored rows count whatever has been rebuilt", ((SUMMARY, "THEN 1 ELSE 1000 END) FROM sqlite_master", "THEN 1 ELSE 1000 END)*0+{trigger_count} FROM sqlite_master"),)),
     Mutant("negative times and fractions round to zero", ((GRAIN, "(CAST({x} AS INTEGER)-(CAST({x} AS INTEGER)>{x}))", "CAST({x} AS INTEGER)"),)),
+    # ------------------------------------------------------------------------------------------------------ chains
+    Mutant("no fan-out to a chain", ((ENGINE + "claim.c", '!sql_run(engine, time ? "fan_time"', '!s->parent && !sql_run(engine, time ? "fan_time"'),)),
+    Mutant("what is dirty in a parent is not due in its children", ((SUMMARY, "FROM {dirty}{dirty_above} UNION SELECT {start x=p} FROM {root_due};", "FROM {dirty} UNION SELECT {start x=p} FROM {root_due};"),)),
+    Mutant("what is due in the root is not due in its children", ((SUMMARY, "FROM {dirty}{dirty_above} UNION SELECT {start x=p} FROM {root_due};", "FROM {dirty}{dirty_above};"),)),
+    Mutant("a chain reads what its parent has stored of dirty partitions", ((SUMMARY, "likelihood(q.{from_time}<d.hi, 0.000001) AND {from_clean}", "likelihood(q.{from_time}<d.hi, 0.000001)"),)),
+    # --------------------------------------------------------------------------------------------------- retention
+    Mutant("raw rows go before their time is frozen", (
+        (ENGINE + "prune.c", "return freeze(engine, catalog, p, next) && delete_rows(engine, p, n, deleted);",
+         'struct moment before = p->frozen;\n  return freeze(engine, catalog, p, next) && delete_rows(engine, p, n, deleted) && (moment_ask(engine, "prune_freeze", p->v, &before, 0), '
+         "engine_commit(engine)) && engine_begin(engine) && freeze(engine, catalog, p, next);"),), ("property/test_processes", "faults/test_prune_stops")),
+    Mutant("late rows empty what is frozen", ((RETENTION, "-- @since_frozen\n AND {x}>={frozen_lo}", "-- @since_frozen\n"), (RETENTION, "(+{row}.{partition}<{frozen_start} OR {clean_time})", "{clean_time}")), ("clients/test_prune",)),
     # ----------------------------------------------------------------------------------------------- among others
     Mutant("claims of the living are taken", ((ENGINE + "owner.c", "bool lives = file >= 0 &&", "bool lives = false && file >= 0 &&"),), ("faults/test_contention",)),
     Mutant("claims of the dead are respected", ((ENGINE + "owner.c", "bool lives = file >= 0 &&", "bool lives = true || file >= 0 &&"),), ("faults/test_contention",)),

@@ -30,13 +30,13 @@ class Lane:
         shutil.copytree(ROOT, self.tree, ignore=shutil.ignore_patterns("build", ".git", "__pycache__", "node_modules"))
 
     def run(self, *command, **options):
-        return subprocess.run(command, cwd=self.tree, capture_output=True, text=True, env={**os.environ, "ALMANAC_BUILD": self.build}, **options)
+        return subprocess.run(command, cwd=self.tree, capture_output=True, text=True, env={"ALMANAC_TIMEOUT_S": "60", **os.environ, "ALMANAC_BUILD": self.build}, **options)
 
     def make(self):
         # A mutant may leave a variable unused.
         done = self.run("make", "-s", f"BUILD={self.build}", "CFLAGS=-O1 -Wno-error")
         if done.returncode:
-            raise RuntimeError("does not build: " + done.stderr.strip()[-500:])
+            raise RuntimeError("does not build: " + next((line for line in done.stderr.splitlines() if "error:" in line), done.stderr.strip())[-300:])
 
     def hunt(self, name):
         """What showed the bug, or None."""
@@ -45,11 +45,11 @@ class Lane:
             done = self.run(sys.executable, "-B", *script, timeout=HUNT_S_MAX)
         except subprocess.TimeoutExpired:
             return f"{name}: hangs"
-        lines = (done.stdout + done.stderr).strip().splitlines() or [""]
+        said = (done.stdout + done.stderr).strip()
         # The exit code of run.py is 1 as well where no test was found.
-        if done.returncode and lines[-1].startswith("0 passed, 0 failed"):
+        if done.returncode and said.endswith("0 passed, 0 failed"):
             raise RuntimeError(f"no such test: {name}")
-        return f"{name}: {next((line.strip() for line in lines if 'FAILED' in line), lines[-1])}" if done.returncode else None
+        return f"{name}: {said[max(said.find('FAILED'), 0):]}" if done.returncode else None
 
     def read(self, file):
         with open(os.path.join(self.tree, file)) as f:
@@ -105,7 +105,7 @@ def main(words):
         if wrong:
             print("the tests fail without any mutant:\n  " + "\n  ".join(wrong))
             return 1
-        print(f"without any mutant nothing fails ({time.time() - started:.0f} s)")
+        print(f"without any mutant nothing fails ({time.time() - started:.0f} s)", flush=True)
 
         def attempt(mutant):
             lane, began = lanes.get(), time.time()
@@ -113,7 +113,7 @@ def main(words):
                 by, found = lane.attempt(mutant)
             finally:
                 lanes.put(lane)
-            print(f"{mutant.name:54} {by[:80]:80} {time.time() - began:6.1f} s", flush=True)
+            print(f"{mutant.name:54} {' '.join(by.split())[:80]:80} {time.time() - began:6.1f} s", flush=True)
             return found
         with concurrent.futures.ThreadPoolExecutor(lanes.qsize()) as pool:
             found = sum(pool.map(attempt, mutants))

@@ -5,6 +5,7 @@
     python3 tests/property/processes.py ROLE DATABASE SEED SECONDS
 """
 import collections
+import contextlib
 import json
 import os
 import random
@@ -20,11 +21,16 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
+import meters
 import traffic
 from almanac import TOOL, connect, directory, tool
+from comparison import difference
+
+SUMMARIES = {**traffic.SUMMARIES, **meters.SUMMARIES}
 
 BUSY_S = 30
-HANGS_S = 120        # a refresh that takes longer has hung
+HANGS_S = 120        # a run of the tool that takes longer has hung
+USUAL_S_MAX = 1      # beside busy others a run may take long
 REPORTED_EVERY_S = 0.2  # what a killed writer has done since is not counted
 
 
@@ -35,6 +41,7 @@ class Worker:
         self.role, self.path, self.r = role, path, random.Random(f"{role} {seed}")
         self.until, self.reported = time.time() + seconds, 0
         self.counts = collections.Counter()
+        self.usual_s = {}  # of runs of the tool
 
     def goes_on(self):
         now = time.time()
@@ -66,6 +73,17 @@ class Worker:
                 self.transaction(db, one)
             self.counts["transactions"] += 1
             time.sleep(self.r.choice([0, 0.002, 0.01, 0.03]))
+
+    def write_meters(self):
+        db = self.open()
+        db.execute("PRAGMA busy_timeout=0")
+        while self.goes_on():
+            self.insist(db, "BEGIN IMMEDIATE")
+            for statement in meters.write(self.r):
+                self.statement(db, "meters", statement)
+            self.insist(db, "COMMIT")
+            self.counts["transactions"] += 1
+            time.sleep(self.r.choice([0.01, 0.03]))
 
     def insist(self, db, sql):
         """SQLite's own waiting sleeps up to 100 ms at a time: a refresher would mostly be alone."""
@@ -118,38 +136,82 @@ class Worker:
             if self.r.random() < 0.05:  # a new connection reads the schema again
                 db.close()
                 db = self.open()
-            names = self.r.sample(list(traffic.SUMMARIES), self.r.choice([1, 1, len(traffic.SUMMARIES)]))
+            names = self.r.sample(list(SUMMARIES), self.r.choice([1, 1, len(SUMMARIES)]))
             one_statement = self.r.random() < 0.5
             db.execute("BEGIN")
             for name in names:
-                wrong = traffic.compare(db, name, one_statement)
+                wrong = compare(db, name, one_statement)
                 if wrong:
                     raise AssertionError(f"{name} differs from its query: {wrong}\nas it was then: {keep(db)}")
                 self.counts["comparisons"] += 1
             db.execute("COMMIT")
 
-    # --------------------------------------------------------------------------------------------------- refreshers
+    # --------------------------------------------------------------------------------------------------- the tool's
+
+    def tool(self, counted, arguments, stdin="", may_say="", codes=(0,)):
+        """Runs the tool; most runs may be killed, at any moment of about the time that one takes."""
+        usual_s, stays = self.usual_s.setdefault(counted, 0.5), "--every" in arguments
+        process = subprocess.Popen([TOOL, arguments[0], self.path, "--busy-timeout", f"{BUSY_S}s", *arguments[1:]], stdin=subprocess.PIPE,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        process.stdin.write(stdin)
+        process.stdin.close()
+        process.stdin = None
+        self.counts[counted] += 1
+        began = time.time()
+        try:
+            process.wait(usual_s * self.r.random() * (2 if stays else 1.3) if stays or self.r.random() < 0.85 else HANGS_S)
+            self.usual_s[counted] = min(0.9 * usual_s + 0.1 * (time.time() - began), USUAL_S_MAX)
+        except subprocess.TimeoutExpired:
+            self.end(process, counted, gently=stays and self.r.random() < 0.3)
+        error = "".join(line for line in process.communicate(timeout=HANGS_S)[1].splitlines(True) if not (may_say and re.search(may_say, line)))
+        # SIGTERM may come before the tool has got ready for it.
+        if process.returncode not in (*codes, -signal.SIGKILL, -signal.SIGTERM) or error:
+            raise AssertionError(f"almanac {' '.join(arguments)} ended with {process.returncode}: {error}")
+
+    def end(self, process, counted, gently):
+        """By a signal; with --jobs it may be one of the others that is killed."""
+        others = []
+        if not gently and self.r.random() < 0.5:
+            with contextlib.suppress(OSError), open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
+                others = children.read().split()
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        if not others:
+            process.send_signal(signal.SIGTERM if gently else signal.SIGKILL)
+        self.counts["killed jobs" if others else "terminations" if gently else f"killed {counted}"] += 1
 
     def refresh(self):
-        """Refreshes, more or less half of which are killed: at any moment of about the time that one takes."""
-        usual_s = 0.5
         while self.goes_on():
-            options = self.r.choice([[], [], [], ["--lock-ms", "1"], ["--full"], [self.r.choice(list(traffic.SUMMARIES))], ["--jobs", "2"], ["--every", "50ms", "--quiet"]])
-            stays = "--every" in options
-            process = subprocess.Popen([TOOL, "refresh", self.path, "--busy-timeout", f"{BUSY_S}s", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-            self.counts["refreshes"] += 1
-            began = time.time()
-            try:
-                process.wait(usual_s * self.r.random() * (2 if stays else 1.2) if stays or self.r.random() < 0.7 else HANGS_S)
-                usual_s = min(0.9 * usual_s + 0.1 * (time.time() - began), 3)
-            except subprocess.TimeoutExpired:
-                gently = stays and self.r.random() < 0.5
-                process.send_signal(signal.SIGTERM if gently else signal.SIGKILL)
-                self.counts["terminations" if gently else "kills"] += 1
-            error = process.communicate(timeout=HANGS_S)[1]
-            # SIGTERM may come before the tool has got ready for it.
-            if process.returncode not in (0, -signal.SIGKILL, -signal.SIGTERM) or error:
-                raise AssertionError(f"almanac refresh {' '.join(options)} ended with {process.returncode}: {error}")
+            options = self.r.choice([[], [], [], ["--lock-ms", "1"], ["--full"], [self.r.choice(list(SUMMARIES))], ["--jobs", "2"], ["--every", "50ms", "--quiet"]])
+            # Beside writers that never pause and others that hand out their changes, a refresh may not come to an end.
+            self.tool("refreshes", ["refresh", "--max-time", self.r.choice(["200ms", "1s", "5s"]), *options], may_say="prune has frozen")
+
+    def verify(self):
+        """There is nothing to find, whoever writes meanwhile."""
+        while self.goes_on():
+            self.tool("verifications", ["verify", *self.r.choice([[], ["--sample", "30%"], [self.r.choice(list(SUMMARIES))]])])
+            time.sleep(0.1)
+
+    def prune(self):
+        """Ever more goes, to the end of the run."""
+        first = time.time()
+        while self.goes_on():
+            share = min((time.time() - first) / max(self.until - first, 1), 1)
+            self.tool("declarations", ["apply", "-"], meters.definition("meter_hours", share))
+            self.tool("prunes", ["prune", *self.r.choice([["--lock-ms", "1"], []])], may_say="prune has frozen|not pruned: .*rely|not pruned: .*relied", codes=(0, 1))
+            time.sleep(0.1)
+
+
+def compare(db, name, one_statement):
+    """Name and query at one instant. None where they are equal."""
+    query = SUMMARIES[name][2]
+    if one_statement:
+        rows = db.execute(f"SELECT 0, * FROM {name} UNION ALL SELECT 1, * FROM ({query})").fetchall()
+        got, expected = ([row[1:] for row in rows if row[0] == side] for side in (0, 1))
+    else:
+        got, expected = db.execute(f"SELECT * FROM {name}").fetchall(), db.execute(query).fetchall()
+    return None if sorted(map(repr, got)) == sorted(map(repr, expected)) else difference(got, expected, False)
 
 
 def keep(db):
@@ -162,7 +224,7 @@ def keep(db):
 
 # ------------------------------------------------------------------------------------------------------------- all
 
-WORKERS = ["writer", "writer attached", "victim", "reader", "reader attached", "refresher 1", "refresher 2"]
+WORKERS = ["writer", "writer attached", "victim", "meters", "reader", "reader attached", "refresher 1", "refresher 2", "verifier", "pruner"]
 VICTIM_LIVES_S = 2  # a writer that is killed and starts again: it leaves hot journals
 
 
@@ -188,8 +250,9 @@ def database(journal, r):
     db = connect(path, extension=False)
     db.execute(f"PRAGMA journal_mode={journal}").fetchall()
     traffic.fill(db, r)
+    meters.fill(db, r)
     db.close()
-    tool("apply", path, "-", stdin=traffic.definitions())
+    tool("apply", path, "-", stdin="".join(map(traffic.definition, traffic.SUMMARIES)) + "".join(meters.definition(name, 0) for name in meters.SUMMARIES))
     return path
 
 
@@ -200,8 +263,8 @@ def settled(path):
     db = Worker("reader", path, 0, 0).open()
     left = db.execute("SELECT name, dirty, last_error FROM almanac_status WHERE dirty<>0 OR last_error IS NOT NULL").fetchall()
     assert not left, f"left by a refresh: {left}"
-    for name in traffic.SUMMARIES:
-        wrong = traffic.compare(db, name, True)
+    for name in SUMMARIES:
+        wrong = compare(db, name, True)
         assert not wrong, f"{name} differs at last: {wrong}"
     assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert db.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -243,4 +306,5 @@ def run(journal, seconds, seed):
 if __name__ == "__main__":
     role, path, seed, seconds = sys.argv[1:]
     worker = Worker(role, path, seed, float(seconds))
-    {"writer": worker.write, "victim": worker.write, "reader": worker.read, "refresher": worker.refresh}[role.split()[0]]()
+    {"writer": worker.write, "victim": worker.write, "meters": worker.write_meters, "reader": worker.read, "refresher": worker.refresh,
+     "verifier": worker.verify, "pruner": worker.prune}[role.split()[0]]()

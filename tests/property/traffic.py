@@ -77,8 +77,9 @@ SUMMARIES = {
 }
 
 
-def definitions():
-    return "".join(f"CREATE MATERIALIZED VIEW {name} {options} AS {select};\n" for name, (options, select, _) in SUMMARIES.items())
+def definition(name):
+    options, select, _ = SUMMARIES[name]
+    return f"CREATE MATERIALIZED VIEW {name} {options} AS {select};\n"
 
 
 def fill(db, r):
@@ -150,16 +151,3 @@ def writes(r):
         name = r.choices(names, weights)[0]
         return name, kinds[name][1]()
     return one
-
-
-# ---------------------------------------------------------------------------------------------------------- readers
-
-def compare(db, name, one_statement, schema=""):
-    """Name and query at one instant. None where they are equal."""
-    query = SUMMARIES[name][2]
-    if one_statement:
-        rows = db.execute(f"SELECT 0, * FROM {schema}{name} UNION ALL SELECT 1, * FROM ({query})").fetchall()
-        got, expected = ([row[1:] for row in rows if row[0] == side] for side in (0, 1))
-    else:
-        got, expected = db.execute(f"SELECT * FROM {schema}{name}").fetchall(), db.execute(query).fetchall()
-    return None if sorted(map(repr, got)) == sorted(map(repr, expected)) else difference(got, expected, False)
