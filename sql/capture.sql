@@ -131,6 +131,10 @@ END;
 
 -- A table that was renamed has taken its triggers along.
 
+-- @leave_gone_tables
+DELETE FROM almanac_depends WHERE summary={id} AND track IN (SELECT id FROM almanac_track t WHERE kind='whole'
+ AND NOT EXISTS(SELECT 1 FROM sqlite_master WHERE type='table' AND name=t.source COLLATE NOCASE))
+
 -- @rename_tables
 UPDATE almanac_track SET source=coalesce((SELECT tbl_name FROM sqlite_master WHERE type='trigger' AND name='almanac_'||almanac_track.id||'_ins'), source)
  WHERE kind='whole' AND id IN (SELECT track FROM almanac_depends WHERE summary={id})

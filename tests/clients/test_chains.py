@@ -249,13 +249,14 @@ def test_with_other_tables_and_summaries():
         "sites": "SELECT time_bucket('1 day', h.bucket) AS day, s.site, sum(h.n) AS n FROM {hourly} h JOIN sensors s ON s.k = h.k GROUP BY 1, 2",
         "above": "SELECT time_bucket('1 day', a.bucket) AS day, count(*) AS n FROM {hourly} a JOIN {hourly} b ON b.bucket = a.bucket AND b.k = a.k + 1 WHERE a.s > b.s GROUP BY 1",
         "firsts": "SELECT time_bucket('1 day', bucket) AS day, bucket, k, row_number() OVER (PARTITION BY time_bucket('1 day', bucket), k ORDER BY bucket) AS i FROM {hourly}",
+        "of_all": "SELECT time_bucket('1 day', bucket) AS day, sum(n) AS n, (SELECT count(*) FROM READINGS) AS of_all FROM {hourly} GROUP BY 1",
         "share": "SELECT d.day, d.k, d.n * 1.0 / m.n AS share FROM {daily} d JOIN {monthly} m ON time_bucket('1 month', d.day) = m.month",
         "mixed": "SELECT time_bucket('1 hour', r.ts) AS b, count(*) AS n, max(p.place) AS place FROM readings r JOIN {ranks} p ON p.k = r.k GROUP BY 1",
     }
     tool("apply", path, "-", stdin="".join(f"CREATE MATERIALIZED VIEW {n} AS {q.format(hourly='hourly', daily='daily', monthly='monthly', ranks='ranks')};" for n, q in more.items()))
     raw = {f"{k}": f"({q})" for k, q in queries().items()}
     kinds = dict(db.execute("SELECT name, kind FROM almanac_status"))
-    equal([kinds[n] for n in more], ["time", "time", "time", "whole", "whole"])
+    equal([kinds[n] for n in more], ["time", "time", "time", "time", "whole", "whole"])
     r = random.Random(7)
     for turn in range(6):
         if turn != 1:

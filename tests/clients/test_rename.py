@@ -74,6 +74,27 @@ def test_table():
     equal(err, "", "the rewritten definitions are those that one would write")
 
 
+def test_a_table_behind_a_view_or_a_summary():
+    """What reads it doesn't name it; and a rebuild may have taken the triggers that would tell its new name."""
+    for rebuilt in (False, True):
+        path = os.path.join(directory(), "behind.db")
+        shell(path, "CREATE TABLE r(ts, k, v)", "CREATE TABLE sites(k, site)", "INSERT INTO sites VALUES (1, 'a')",
+              "CREATE VIEW joined AS SELECT r.*, site FROM r JOIN sites USING (k)")
+        # Of an untyped column that is empty nothing is known but its query.
+        tool("apply", path, "-", stdin="""
+            CREATE MATERIALIZED VIEW sums AS SELECT site, sum(v) AS v FROM joined GROUP BY 1;
+            CREATE MATERIALIZED VIEW hourly AS SELECT time_bucket('1 hour', ts) AS h, sum(v) AS v FROM r GROUP BY 1;
+            CREATE MATERIALIZED VIEW total AS SELECT sum(v) AS v FROM hourly;""")
+        if rebuilt:
+            shell(path, "PRAGMA legacy_alter_table=1; BEGIN; CREATE TABLE copy(ts, k, v); DROP TABLE r; ALTER TABLE copy RENAME TO r; COMMIT;")
+        shell(path, "ALTER TABLE r RENAME TO measured")
+        for turn in range(3):
+            shell(path, "INSERT INTO measured VALUES (1700000000, 1, 2.5)")
+            equal(shell(path, "SELECT * FROM sums", "SELECT * FROM total"), f"a|{2.5 * (turn + 1)}\n{2.5 * (turn + 1)}\n", f"turn {turn}, rebuilt {rebuilt}")
+            tool("refresh", path)
+            equal(shell(path, "SELECT * FROM sums", "SELECT * FROM total"), f"a|{2.5 * (turn + 1)}\n{2.5 * (turn + 1)}\n", f"refreshed, turn {turn}, rebuilt {rebuilt}")
+
+
 def test_added_and_dropped_columns():
     path = application()
     shell(path, "ALTER TABLE readings ADD COLUMN note TEXT; UPDATE readings SET note = 'x', value = value + 1 WHERE id < 10")

@@ -8,6 +8,7 @@ A world is a list of entries that can be run again, each on its own, so that a f
     ("race", [([argument, ...], {name: (options, select)}), ...], [move, ...])
                                          runs of the tool that overlap; a move is ("move", run, boundaries),
                                          ("commit", run, commits), ("kill", run) or ("do", entry)
+    ("alter", statement, statement)      a rename, where SQLite takes it, and what undoes it
     ("reopen", who)
 
 Statements don't depend on what is in the tables: they choose from small pools, so that they meet.
@@ -30,7 +31,8 @@ class World:
         self.definitions = self.definitions_class(s, self.writes_dimension)
         self.declared = {}  # name: definition
         self.paused = False
-        self.setup = [("sql", "stock", [statement]) for statement in s.statements()]
+        self.schema_statements = list(s.statements())
+        self.setup = [("sql", "stock", [statement]) for statement in self.schema_statements]
         self.setup += [("sql", "stock", [statement]) for statement in s.fill()]
         self.setup.append(self.apply(r.choice([1, 2, 4, 6])))
         if r.random() < 0.9:
@@ -38,6 +40,9 @@ class World:
         self.steps = []
         while len(self.steps) < n_steps:
             step = self.step()
+            if isinstance(step, list):
+                self.steps += step
+                continue
             self.steps.append(step)
             if step[0] == "race" and any(run[0] == ["pause"] for run in step[1]):
                 self.steps.append(("tool", ["resume"]))
@@ -95,11 +100,12 @@ class World:
         moves = []
         for _ in range(r.choice([2, 5, 12])):
             run = r.randrange(len(runs))
-            kind = one_of(r, {"move": 6, "commit": 4, "run": 2, "write": 6, "kill": 2})
+            kind = one_of(r, {"move": 6, "commit": 4, "run": 2, "write": 6, "rebuild": 0.3, "kill": 2})
             moves.append({
                 "move": lambda: ("move", run, r.choice([1, 2, 3, 5, 9, 20, 40])), "commit": lambda: ("commit", run, r.choice([1, 1, 2, 4])),
                 "kill": lambda: ("kill", run), "run": lambda: ("move", run, BOUNDARIES_MAX),
-                "write": lambda: ("do", ("sql", self.who(), [self.schema.write() for _ in range(r.choice([1, 3]))]))}[kind]())
+                "write": lambda: ("do", ("sql", self.who(), [self.schema.write() for _ in range(r.choice([1, 3]))])),
+                "rebuild": lambda: ("do", self.rebuild())}[kind]())
         return ("race", runs, moves)
 
     def run(self):
@@ -156,6 +162,31 @@ class World:
             statement = "ANALYZE"
         return ("sql", "stock", [statement])
 
+    def rebuild(self):
+        """The table is copied, dropped and put back, as migrations do it and pandas' to_sql, without a word to Almanac."""
+        r, table = self.r, self.schema.q(self.schema.table)
+        create = next(c for c in self.schema_statements if c.startswith("CREATE TABLE " + table))
+        hung_on = [c for c in self.schema_statements if c.startswith(("CREATE INDEX", "CREATE UNIQUE INDEX", "CREATE TRIGGER"))]
+        names = self.schema.names()
+        order = "rowid" if self.schema.has_rowid else "id"
+        if r.random() < 0.3:
+            statements = [f"CREATE TABLE rebuilt AS SELECT {names} FROM {table} ORDER BY {order}", f"DROP TABLE {table}",
+                          f"CREATE TABLE {table} AS SELECT * FROM rebuilt", "DROP TABLE rebuilt"]
+        else:
+            statements = [create.replace(table, "rebuilt", 1), f"INSERT INTO rebuilt({names}) SELECT {names} FROM {table} ORDER BY {order}",
+                          f"DROP TABLE {table}", f"ALTER TABLE rebuilt RENAME TO {table}", *hung_on]
+        return ("sql", "stock", ["PRAGMA foreign_keys=0", "PRAGMA legacy_alter_table=1", "BEGIN", *statements, "COMMIT", "PRAGMA legacy_alter_table=0",
+                                 f"PRAGMA foreign_keys={int(self.schema.foreign)}"])
+
+    def rename(self):
+        """There and back, for the other statements know the first name only."""
+        r, s = self.r, self.schema
+        table = s.q(s.table)
+        column = s.q(r.choice([s.ts, s.k, s.k2, s.v, s.note]))
+        there, back = r.choice([(f"ALTER TABLE {table} RENAME COLUMN {column} TO renamed", f"ALTER TABLE {table} RENAME COLUMN renamed TO {column}"),
+                                (f"ALTER TABLE {table} RENAME TO renamed", f"ALTER TABLE renamed RENAME TO {table}")])
+        return [("alter", there, back), *[r.choice([self.refresh, self.verify])() for _ in range(r.choice([0, 1, 1, 2]))], ("alter", back, there)]
+
     def definitions_use_star(self):
         return True  # `*` in a definition means the columns of when it was declared
 
@@ -164,14 +195,14 @@ class World:
         if self.paused and r.random() < 0.5:
             return self.pause()
         kinds = {"write": 50, "transaction": 12, "dimension": 8 if self.writes_dimension else 0, "refresh": 14, "race": 5, "apply": 2,
-                          "drop": 1, "redefine": 1, "pause": 1, "neutral": 4, "reopen": 1, "status": 1, "plan": 1, "verify": 2}
+                          "drop": 1, "redefine": 1, "pause": 1, "neutral": 4, "rebuild": 1, "rename": 1, "reopen": 1, "status": 1, "plan": 1, "verify": 2}
         kind = one_of(r, kinds)
-        if self.paused and kind in ("refresh", "race", "apply", "drop", "redefine", "plan", "verify"):
+        if self.paused and kind in ("refresh", "race", "apply", "drop", "redefine", "plan", "verify", "rename"):
             kind = "write"
         return {
             "write": lambda: ("sql", self.who(), [s.write()]), "transaction": self.transaction,
             "dimension": lambda: ("sql", self.who(), [s.dimension_step()]), "refresh": self.refresh, "race": self.race,
-            "apply": self.apply_again, "drop": self.drop, "redefine": self.redefine, "pause": self.pause, "neutral": self.neutral, "verify": self.verify,
+            "apply": self.apply_again, "drop": self.drop, "redefine": self.redefine, "pause": self.pause, "neutral": self.neutral, "rebuild": self.rebuild, "rename": self.rename, "verify": self.verify,
             "reopen": lambda: ("reopen", r.choice(["ext", "stock", "attached"])), "status": lambda: ("tool", ["status"]),
             "plan": lambda: ("tool", ["plan", r.choice(list(self.declared))]) if self.declared else ("tool", ["status"]),
         }[kind]()

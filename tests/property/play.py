@@ -74,6 +74,8 @@ def log_of(world, entries):
             lines.append("-- almanac apply DB -\n" + "".join(text_of(n, d) for n, d in entry[1].items()).rstrip())
         elif entry[0] == "tool":
             lines.append(f"-- almanac {entry[1][0]} DB {' '.join(entry[1][1:])}")
+        elif entry[0] == "alter":
+            lines.append(entry[1] + ";")
         elif entry[0] == "race":
             lines.append(f"-- {entry[0]} of " + ", ".join(f"{i}: almanac {' '.join(run[0])}" for i, run in enumerate(entry[1])))
             lines += [f"--   {move}" for move in entry[2]]

@@ -241,6 +241,20 @@ class Runner:
             if not self.paused:
                 self.twin.execute(f'CREATE VIEW "{name}" AS {definition[2]}')
 
+    def alter(self, there, back):
+        """A rename. SQLite refuses some where there are views; ordinary ones of the same SELECTs are in its way on the twin."""
+        if self.paused or self.summaries and self.inexact("stock"):
+            return  # nothing follows it then
+        mine, theirs = (self.attempt(db, there)[2] for db in (self.connections["stock"], self.twin))
+        self.version += 1
+        if theirs is None and mine is not None:
+            raise Failure("rename", f"{there}\n  with Almanac    {mine}\n  without Almanac {theirs}")
+        if (mine is None) != (theirs is None):
+            self.counts["refused"] += 1
+            undone = self.attempt(self.twin if theirs is None else self.connections["stock"], back)[2]
+            if undone:
+                raise Failure("rename", f"{back} after {there}: {undone}")
+
     def park(self, paused):
         """A pause takes the names away, also on the twin, where they would be in the way of a rebuild as well."""
         if paused == self.paused:
@@ -471,6 +485,8 @@ class Runner:
             self.race(*entry[1:])
         elif verb == "reopen":
             self.open(entry[1])
+        elif verb == "alter":
+            self.alter(*entry[1:])
         elif verb == "sabotage":
             entry[1](self)
 

@@ -363,7 +363,27 @@ static bool disarm_track(struct engine *engine, const struct catalog *catalog, i
                      engine_printf(engine, "DROP VIEW IF EXISTS almanac_mark_%lld", (long long)track));
 }
 
+/* Behind a view of the user's or another summary a table may have got another name, or be another one: the tracks
+   become those of what the summary reads today. */
+static bool renew_tables(struct engine *engine, struct summary *s) {
+  const struct sql_variable *v =
+      sql_literal(engine, 0, "id", engine_printf(engine, "%lld", (long long)s->id));
+  if (!sql_run(engine, "leave_gone_tables", v)) return false;
+  for (size_t i = 0; i < s->n_tables && engine_ok(engine); i++) {
+    int64_t joined = engine_int(
+        engine,
+        engine_printf(engine, "SELECT count(*) FROM almanac_depends WHERE summary=%lld AND track=%lld",
+                      (long long)s->id, (long long)table_track(engine, s->tables[i])));
+    if (!joined && join_table(engine, s, s->tables[i])) claim_unfill(engine, s);
+  }
+  return engine_ok(engine);
+}
+
 bool capture_arm(struct engine *engine, struct catalog *catalog) {
+  for (size_t i = 0; i < catalog->n; i++) {
+    struct summary *s = catalog->summaries[i];
+    if (!s->broken && (s->kind == KIND_WHOLE || s->track)) renew_tables(engine, s);
+  }
   /* What the triggers may have missed so far. */
   for (size_t i = 0; i < catalog->n; i++) {
     struct summary *s = catalog->summaries[i];

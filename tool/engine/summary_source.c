@@ -188,11 +188,12 @@ static bool is_of_summary(const struct deriving *d, const struct shadow_read *re
          chain_read(d->catalog, read->table, read->inner) || is_part(d->summary, read->table);
 }
 
-/* Another table that is read: a change there dirties everything. */
+/* Another table that is read: a change there dirties everything. Of a chain so does the root, where it is read beside the
+   parent. */
 static bool read_table(struct engine *engine, struct summary *s, const char *table, char *const *fixed,
                        size_t n_fixed) {
   char *spelled = 0;
-  if (s->source && sqlite3_stricmp(table, s->source->name) == 0) return true;
+  if (s->source && !s->parent && sqlite3_stricmp(table, s->source->name) == 0) return true;
   if (sqlite3_strnicmp(table, "almanac_", 8) == 0 || is_named(fixed, n_fixed, table)) return true;
   enum object_type type = source_object(engine, table, &spelled);
   if (type == OBJECT_VIRTUAL)
