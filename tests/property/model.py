@@ -194,7 +194,7 @@ class World:
         r, s = self.r, self.schema
         if self.paused and r.random() < 0.5:
             return self.pause()
-        kinds = {"write": 50, "transaction": 12, "dimension": 8 if self.writes_dimension else 0, "refresh": 14, "race": 5, "apply": 2,
+        kinds = {"write": 50, "transaction": 12, "dimension": 8 if self.writes_dimension else 0, "refresh": 10, "race": 9, "apply": 2,
                           "drop": 1, "redefine": 1, "pause": 1, "neutral": 4, "rebuild": 1, "rename": 1, "reopen": 1, "status": 1, "plan": 1, "verify": 2}
         kind = one_of(r, kinds)
         if self.paused and kind in ("refresh", "race", "apply", "drop", "redefine", "plan", "verify", "rename"):

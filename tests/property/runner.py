@@ -31,6 +31,7 @@ REFUSED = [
     r"is over an expression, through which REPLACE could remove rows unseen",
     r"write the columns out instead of \*",
     r"has no summaries: declare some",
+    r"the schema has changed since it was declared: its SELECT gives other columns now, or its source has other types",
     r"don't nest in these",
     r"WITH \(partition = .*\): no table of the SELECT has that column",
     r"of which only time_bucket\(width, its bucket\) makes partitions",
