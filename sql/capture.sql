@@ -31,7 +31,7 @@ SELECT (SELECT name FROM sqlite_master WHERE type='table' AND name IN ({source_t
 coalesce({x}<(SELECT hi FROM {region} WHERE lo<={x} ORDER BY lo DESC LIMIT 1), 0)
 
 -- @uncovered_number
-({x}<'' AND coalesce(NOT {x}<(SELECT hi FROM {region} WHERE lo<={x} ORDER BY lo DESC LIMIT 1), 1))
+({x}<{above_times} AND coalesce(NOT {x}<(SELECT hi FROM {region} WHERE lo<={x} ORDER BY lo DESC LIMIT 1), 1) AND {x}>={lowest})
 
 -- @uncovered_text
 ({x} IS NOT NULL AND NOT ({covered x={x}} AND {regular x={x}}))

@@ -65,7 +65,7 @@ CAST(strftime('%s', CASE WHEN substr({x}, 20, 1)='.' AND substr({x}, 21, 1) BETW
  ||'{fraction}'||CASE WHEN ltrim(substr({x}, 17), '0123456789:. ')<>'' THEN 'Z' ELSE '' END END)
 
 -- @any_start
-(CASE WHEN typeof({x})='integer' THEN {number_start x={x}} WHEN typeof({x})='real' THEN CAST({number_start x={x}} AS REAL)
+(CASE WHEN {x}<{times_lowest} OR {x}>={times_end} AND {x}<'' THEN NULL WHEN typeof({x})='integer' THEN {number_start x={x}} WHEN typeof({x})='real' THEN CAST({number_start x={x}} AS REAL)
  WHEN typeof({x})='text' AND {x} GLOB '[0-9][0-9][0-9][0-9]-*' THEN strftime({any_format x={x}}, {any_bucket x={x}}, 'unixepoch') END)
 
 -- @any_fixed_bucket
@@ -124,7 +124,7 @@ coalesce(({x} GLOB '{pattern}{suffix}' OR {x} GLOB '{pattern}.[0-9]*{suffix}' AN
 {start x={x}}
 
 -- @number_call
-(SELECT CASE typeof(almanac_time) WHEN 'integer' THEN {number_start} WHEN 'real' THEN CAST({number_start} AS REAL) END FROM (SELECT {time} AS almanac_time))
+(SELECT CASE typeof(almanac_time) WHEN 'integer' THEN {number_start} WHEN 'real' THEN CAST({number_start} AS REAL) END FROM (SELECT {time} AS almanac_time) WHERE almanac_time>={times_lowest} AND almanac_time<{times_end})
 
 -- @any_call
 (SELECT {any_start x=almanac_time} FROM (SELECT {time} AS almanac_time))

@@ -45,7 +45,7 @@ CREATE VIEW {ok_view}(ok) AS SELECT coalesce({condition}, 0);
 -- Until a definition is proven to be the sum of its partitions, stored rows count only when nothing at all changed.
 
 -- @unproven_time
-NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time} IS NULL) AND NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time}>={above_times}) AND NOT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff') AND NOT EXISTS(SELECT 1 FROM {dirty}) AND coalesce((SELECT max(q.{time})<(SELECT lo FROM {region} WHERE hi=x'ff') FROM {source} q WHERE q.{time}<{above_times}), 1)
+NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time} IS NULL) AND NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time}<{lowest}) AND NOT EXISTS(SELECT 1 FROM {source} q WHERE q.{time}>={above_times}) AND NOT EXISTS(SELECT 1 FROM {region} WHERE hi<>x'ff') AND NOT EXISTS(SELECT 1 FROM {dirty}) AND coalesce((SELECT max(q.{time})<(SELECT lo FROM {region} WHERE hi=x'ff') FROM {source} q WHERE q.{time}<{above_times}), 1)
 
 -- @unproven_key
 NOT EXISTS(SELECT 1 FROM {region}) AND NOT EXISTS(SELECT 1 FROM {dirty})
@@ -96,9 +96,17 @@ SELECT CAST(d.p AS {partition_cast}), {source_columns} FROM {due_view} d
 -- @other_time
 SELECT CAST({any x=q.{time}} AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time}>=CASE WHEN {ok} THEN {above_times} ELSE {least} END, 0.000001)
 UNION ALL SELECT CAST(NULL AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time} IS NULL, 0.000001)
+{low_arm}
+
+-- Numbers below all times. An arm of their own, for SQLite would scan for an OR.
+
+-- @low_arm_number
+UNION ALL SELECT CAST(NULL AS {partition_cast}), {source_columns} FROM {source} q WHERE likelihood(q.{time}<{lowest}, 0.000001)
+
+-- @low_arm_text
 
 -- @number_any
-CASE WHEN {x}<'' THEN {start x={x}} END
+CASE WHEN {x}>={times_lowest} AND {x}<{times_end} THEN {start x={x}} END
 
 -- @text_any
 {any_start x={x}}

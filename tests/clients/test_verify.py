@@ -276,6 +276,27 @@ def test_triggers_dropped_and_put_back():
     db.close()
 
 
+def test_triggers_without_effect():
+    """For a while, in their places in the schema, so that no condition of a view notices."""
+    path = database(names=["hourly", "by_key"])
+    db = connect(path, extension=False)
+    triggers = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'r'").fetchall()
+    assert triggers
+    db.execute("PRAGMA writable_schema = ON")
+    for name, sql in triggers:
+        db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql.split(" WHEN ")[0] + " WHEN 0 BEGIN SELECT 1; END", name))
+    other = connect(path, extension=False)
+    other.execute("UPDATE r SET v = 1000 WHERE id = 77")
+    other.close()
+    for name, sql in triggers:
+        db.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, name))
+    shown = db.execute("SELECT max(a) FROM hourly").fetchone()
+    assert shown[0] < 1000, "the change was seen, so that this shows nothing"
+    equal(found_by(path, code=1), {"hourly": {str((START + 76 * 600) // HOUR * HOUR)}, "by_key": {json.dumps("a")}})
+    compare_names(path, "once verified", ["hourly", "by_key"])
+    db.close()
+
+
 def test_stored_rows_changed_by_hand():
     """(what is done to the stored rows, the partition, missing, extra, differing)"""
     path = database()

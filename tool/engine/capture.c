@@ -152,6 +152,14 @@ static char *of_list(struct engine *engine, const struct catalog *catalog, const
   return engine_finish(engine, out);
 }
 
+/* The value that the new row will have, in a trigger before it is there. */
+static char *coming(struct engine *engine, const struct source *source, const char *name) {
+  const struct source_column *column = source_find(source, name);
+  if (column && column->null_default)
+    return engine_printf(engine, "coalesce(NEW.\"%w\", %s)", name, column->null_default);
+  return engine_printf(engine, "NEW.\"%w\"", name);
+}
+
 /* The rows that a new row would evict: `q.a=NEW.a COLLATE ... AND ...`, compared as the unique index does.
    Before an UPDATE generated columns are left out: that looks at more rows than needed. */
 static char *conflict(struct engine *engine, const struct source *source, const struct source_unique *unique,
@@ -160,8 +168,9 @@ static char *conflict(struct engine *engine, const struct source *source, const 
   for (size_t i = 0; i < unique->n_columns; i++) {
     const struct source_column *column = source_find(source, unique->columns[i]);
     if (update && column && column->generated) continue;
-    sqlite3_str_appendf(out, "%sq.\"%w\"=NEW.\"%w\" COLLATE \"%w\"", sqlite3_str_length(out) ? " AND " : "",
-                        unique->columns[i], unique->columns[i], unique->collations[i]);
+    sqlite3_str_appendf(out, "%sq.\"%w\"=%s COLLATE \"%w\"", sqlite3_str_length(out) ? " AND " : "",
+                        unique->columns[i], coming(engine, source, unique->columns[i]),
+                        unique->collations[i]);
   }
   return engine_finish(engine, out);
 }
@@ -176,14 +185,24 @@ static char *moves(struct engine *engine, const struct source_unique *unique) {
   return engine_finish(engine, out);
 }
 
-/* Can the row's time or keys be told before it is inserted? Not where they are the rowid, or generated. */
+/* Is the column's value that of the statement, and so known before the row is there? The rowid may be chosen, a default
+   may take the place of a NULL. */
+static bool is_given(const struct source *source, const struct source_column *column) {
+  const char *rowid = source->integer_primary_key;
+  return !column->has_null_default && !(rowid && sqlite3_stricmp(column->name, rowid) == 0);
+}
+
+/* Can the row's time or keys be told before it is inserted? */
 static bool is_known_before(const struct summary *s) {
-  if (s->source->has_generated) return false;
-  const char *rowid = s->source->integer_primary_key;
-  if (!rowid) return true;
-  if (s->time) return sqlite3_stricmp(s->time, rowid) != 0;
+  const struct source *source = s->source;
+  if (source->has_generated) return false;
+  if (s->time) return is_given(source, source_find(source, s->time));
   for (size_t i = 0; i < s->n_partition; i++)
-    if (!s->key_columns[i] || sqlite3_stricmp(s->key_columns[i], rowid) == 0) return false;
+    if (s->key_columns[i] && !is_given(source, source_find(source, s->key_columns[i]))) return false;
+  /* An expression may read any column. */
+  for (size_t c = 0; c < source->n_columns; c++)
+    for (size_t i = 0; i < s->n_partition; i++)
+      if (!s->key_columns[i] && !is_given(source, &source->columns[c])) return false;
   return true;
 }
 

@@ -26,7 +26,7 @@ static bool run_bound(struct engine *engine, const char *sql, sqlite3_value *fir
 
 static bool is_initial(sqlite3_value *tail) {
   if (sqlite3_value_type(tail) == SQLITE_TEXT) return sqlite3_value_bytes(tail) == 0;
-  return sqlite3_value_double(tail) < -1e300;
+  return sqlite3_value_double(tail) <= -9e18;
 }
 
 /* How far a settling goes in one transaction. */

@@ -225,10 +225,16 @@ static const struct sql_variable *text_variables(struct engine *engine, const st
   return sql_literal(engine, v, "suffix", shape->suffix);
 }
 
+const struct sql_variable *limit_variables(struct engine *engine, const struct sql_variable *outer) {
+  return sql_literal(engine, sql_literal(engine, outer, "times_lowest", TIMES_LOWEST), "times_end",
+                     TIMES_END);
+}
+
 const struct sql_variable *grain_variables(struct engine *engine, const struct sql_variable *outer,
                                            const struct time_shape *shape, const struct grain *grain) {
   const struct sql_variable *v = outer;
   const char *kind = kind_name(grain->kind);
+  v = limit_variables(engine, v);
   v = integer(engine, v, "width", grain->width);
   v = integer(engine, v, "offset", grain->offset);
   v = integer(engine, v, "scale", grain->scale);
@@ -289,13 +295,15 @@ const struct sql_variable *shape_variables(struct engine *engine, const struct s
     v = sql_template(engine, v, "suspect", "{suspect_text x={x}}");
     v = sql_template(engine, v, "uncovered", "{uncovered_text x={x}}");
     v = sql_literal(engine, v, "above_times", "x''");
+    v = sql_template(engine, v, "low_arm", "{low_arm_text}");
     v = sql_literal(engine, v, "lowest", "''");
     return sql_literal(engine, v, "partition_cast", "TEXT");
   }
   v = sql_template(engine, v, "regular", "{x}<''");
+  v = sql_template(engine, v, "low_arm", "{low_arm_number}");
   v = sql_template(engine, v, "suspect", "{suspect_number x={x}}");
   v = sql_template(engine, v, "uncovered", "{uncovered_number x={x}}");
-  v = sql_literal(engine, v, "above_times", "''");
-  v = sql_literal(engine, v, "lowest", "-9e999");
+  v = sql_literal(engine, v, "above_times", TIMES_END);
+  v = sql_literal(engine, v, "lowest", TIMES_LOWEST);
   return sql_literal(engine, v, "partition_cast", shape->is_real ? "REAL" : "INTEGER");
 }

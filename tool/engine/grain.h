@@ -8,6 +8,11 @@
 #include "tool/engine/source.h"
 #include "tool/engine/sql_text.h"
 
+/* Numbers below the one, and from the other on, are no times: an infinity, say, whose bucket would have no end. They are
+   in the bucket NULL. */
+#define TIMES_LOWEST "-9e18"
+#define TIMES_END    "9e18"
+
 /* What the column's values look like. All times of a track share it; rows that don't are `irregular`. */
 struct time_shape {
   bool is_guess; /* the table is empty: by the column's declared type */
@@ -49,6 +54,9 @@ bool time_shape_detect(struct engine *engine, const struct source *source, const
 bool grain_from(struct engine *engine, const struct time_grain *parsed, const struct time_shape *shape,
                 struct grain *grain);
 
+/* Adds times_lowest and times_end. */
+const struct sql_variable *limit_variables(struct engine *engine, const struct sql_variable *outer);
+
 /* Adds start, lo, hi, is_start (templates over {x} and {p}), number_start, any_bucket and what they need. Zones need
    {bounds}, the table of bounds.h. */
 const struct sql_variable *grain_variables(struct engine *engine, const struct sql_variable *outer,
@@ -58,7 +66,7 @@ const struct sql_variable *grain_variables(struct engine *engine, const struct s
 const struct sql_variable *unit_variables(struct engine *engine, const struct sql_variable *outer,
                                           const struct time_shape *shape, int64_t unit, int64_t unit_offset);
 
-/* Adds suspect, uncovered, regular, above_times, lowest: how a track of this shape tells what it covers. */
+/* Adds suspect, uncovered, regular, above_times, lowest, low_arm: how a track of this shape tells what it covers. */
 const struct sql_variable *shape_variables(struct engine *engine, const struct sql_variable *outer,
                                            const struct time_shape *shape);
 

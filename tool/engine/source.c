@@ -1,4 +1,5 @@
 #include "tool/engine/source.h"
+#include "tool/engine/token.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -28,11 +29,34 @@ enum object_type source_object(struct engine *engine, const char *name, char **s
   return type;
 }
 
+/* Would the default work in a trigger, on any connection? Not with functions that some don't have. */
+static bool is_fit(const struct token_list *list) {
+  static const char *const words[] = {
+      "current_timestamp", "current_date", "current_time", "true", "false", "date", "time",
+      "datetime",          "strftime",     "julianday"};
+  for (size_t i = 0; i < list->n; i++) {
+    const struct token *token = &list->tokens[i];
+    bool fits = token->type != TOKEN_WORD && token->type != TOKEN_QUOTED;
+    for (size_t k = 0; k < sizeof words / sizeof words[0] && !fits; k++) fits = token_is(token, words[k]);
+    if (!fits) return false;
+  }
+  return true;
+}
+
+static char *fit_default(struct engine *engine, char *text) {
+  struct token_list list = {0};
+  if (!tokens_read(text, &list)) engine_fail_memory(engine);
+  bool fits = is_fit(&list);
+  tokens_free(&list);
+  return fits ? text : 0;
+}
+
 static void read_columns(struct engine *engine, struct source *source) {
   sqlite3_stmt *rows = engine_prepare(
-      engine,
-      engine_printf(engine, "SELECT name, type, pk, hidden FROM pragma_table_xinfo(%Q, 'main') ORDER BY cid",
-                    source->name));
+      engine, engine_printf(engine,
+                            "SELECT name, type, pk, hidden, dflt_value FROM pragma_table_xinfo(%Q, 'main') "
+                            "ORDER BY cid",
+                            source->name));
   int n_keys = 0;
   while (engine_step(engine, rows)) {
     struct source_column column = {.name = engine_column(engine, rows, 0),
@@ -41,10 +65,14 @@ static void read_columns(struct engine *engine, struct source *source) {
     column.generated = hidden == 2 || hidden == 3;
     if (!column.type) column.type = "";
     const char *collation = 0;
-    if (sqlite3_table_column_metadata(engine->db, "main", source->name, column.name, 0, &collation, 0, 0,
-                                      0) == SQLITE_NOMEM)
+    int not_null = 0;
+    if (sqlite3_table_column_metadata(engine->db, "main", source->name, column.name, 0, &collation, &not_null,
+                                      0, 0) == SQLITE_NOMEM)
       engine_fail_memory(engine);
     column.collation = engine_printf(engine, "%s", collation ? collation : "BINARY");
+    char *value = not_null ? engine_column(engine, rows, 4) : 0;
+    column.has_null_default = value != 0;
+    if (value) column.null_default = fit_default(engine, value);
     if (sqlite3_column_int(rows, 2) > 0) n_keys++;
     if (sqlite3_column_int(rows, 2) == 1 && sqlite3_stricmp(column.type, "INTEGER") == 0)
       source->integer_primary_key = column.name;
@@ -71,6 +99,15 @@ static void add_column(struct engine *engine, struct source_unique *unique, char
   if (unique->collations) unique->collations[unique->n_columns] = collation;
   unique->columns = engine_grow(engine, unique->columns, &unique->n_columns, sizeof *unique->columns);
   if (unique->columns && unique->collations) unique->columns[unique->n_columns++] = name;
+}
+
+/* A name that the rowid goes by; NULL where there is none. */
+static char *rowid_name(const struct source *source) {
+  static const char *const names[] = {"rowid", "_rowid_", "oid"};
+  if (source->integer_primary_key) return source->integer_primary_key;
+  for (size_t i = 0; i < 3 && !source->without_rowid; i++)
+    if (!source_find(source, names[i])) return (char *)names[i];
+  return 0;
 }
 
 static void read_uniques(struct engine *engine, struct source *source) {
@@ -105,10 +142,9 @@ static void read_uniques(struct engine *engine, struct source *source) {
     unique->has_expression |= n_generated == unique->n_columns;
   }
   engine_finalize(engine, indexes);
-  if (source->without_rowid) return;
-  struct source_unique *rowid = add_unique(engine, source);
-  if (rowid)
-    add_column(engine, rowid, source->integer_primary_key ? source->integer_primary_key : "rowid", "BINARY");
+  char *name = rowid_name(source); /* under no name nobody can choose it, and evict a row by it */
+  struct source_unique *rowid = name ? add_unique(engine, source) : 0;
+  if (rowid) add_column(engine, rowid, name, "BINARY");
 }
 
 struct source *source_read(struct engine *engine, const char *name) {
@@ -174,10 +210,8 @@ bool source_has_index(struct engine *engine, const struct source *source, char *
 }
 
 char *source_row_id(struct engine *engine, const struct source *source) {
-  static const char *const names[] = {"rowid", "_rowid_", "oid"};
-  if (source->integer_primary_key) return quoted(engine, source->integer_primary_key);
-  for (size_t i = 0; i < 3 && !source->without_rowid; i++)
-    if (!source_find(source, names[i])) return (char *)names[i];
+  char *name = rowid_name(source);
+  if (name) return quoted(engine, name);
   char *columns = engine_string(
       engine, engine_printf(
                   engine,

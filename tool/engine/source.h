@@ -8,6 +8,8 @@ struct source_column {
   char *type;      /* as declared, "" if not */
   char *collation; /* "BINARY" and so on */
   bool generated;
+  bool has_null_default; /* NOT NULL with a default, which REPLACE puts in the place of a NULL */
+  char *null_default;    /* ... as an expression for triggers; NULL where it isn't fit for one */
 };
 
 /* A constraint through which REPLACE can evict a row: a unique index, or the rowid. */

@@ -253,7 +253,8 @@ static char *plain_call(struct engine *engine, const struct bucket_call *call) {
   if (!has_number || has_text != wants_text) return 0;
   const struct sql_variable *numbers = grain_variables(engine, 0, &integer, &number);
   numbers = sql_literal(engine, numbers, "x", "almanac_time");
-  const struct sql_variable *v = has_text ? grain_variables(engine, 0, &iso, &text) : 0;
+  const struct sql_variable *v =
+      has_text ? grain_variables(engine, 0, &iso, &text) : limit_variables(engine, 0);
   v = sql_literal(engine, v, "number_start", sql_text(engine, "start_alone", numbers));
   v = sql_literal(engine, v, "time", call->time);
   return sql_text(engine, has_text ? "any_call" : "number_call", v);

@@ -267,7 +267,7 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "time", quoted(engine, s->time));
   /* Not above any value of the column; a TEXT column would turn the number into text. */
   bool is_text = strcmp(type_affinity(source_find(s->source, s->time)->type), "TEXT") == 0;
-  v = sql_literal(engine, v, "least", is_text ? "''" : "-9e999");
+  v = sql_literal(engine, v, "least", is_text ? "''" : s->shape.is_text ? "-9e999" : TIMES_LOWEST);
   v = sql_literal(engine, v, "partition", stored_partition(engine, s, 0));
   v = sql_literal(engine, v, "partition_type", partition_type(s));
   v = grain_variables(engine, v, &s->shape, &s->grain);
