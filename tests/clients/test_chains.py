@@ -271,6 +271,19 @@ def test_with_other_tables_and_summaries():
     db.close()
 
 
+def test_rows_are_counted():
+    """No column is read: what is stored of the parent is no table of its own, whose refresh would be a change."""
+    path, db, spell, m = database("seconds", n=200)
+    tool("apply", path, "-", stdin=definitions() + "CREATE MATERIALIZED VIEW hours AS SELECT count(*) AS n FROM hourly;")
+    for turn in range(2):
+        tool("refresh", path)
+        equal(rows(db, "SELECT name, dirty FROM almanac_status WHERE dirty"), [], f"turn {turn}")
+        equal(rows(db, "SELECT * FROM hours"), rows(db, "SELECT count(*) FROM hourly"))
+        db.execute("UPDATE readings SET ts = ts - 36000 WHERE rowid % 7 = 1")
+        equal(rows(db, "SELECT * FROM hours"), rows(db, "SELECT count(*) FROM hourly"))
+    db.close()
+
+
 def test_over_what_needs_the_extension():
     """A summary that shows the rows of its last refresh: whole summaries may read those, time_bucket may not."""
     path, db, spell, m = database("seconds", n=300)

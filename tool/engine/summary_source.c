@@ -182,8 +182,12 @@ static bool add_parent_tables(struct engine *engine, struct summary *s, char *co
   return engine_ok(engine);
 }
 
-/* Is it read by a summary that is read, or for one? Those have their own tables, which are added for them. */
+/* Is it read by a summary that is read, or for one? Those have their own tables, which are added for them. Where no column
+   is read, as for count(*), SQLite doesn't say through which view. */
 static bool is_of_summary(const struct deriving *d, const struct shadow_read *read) {
+  if (!*read->column && chain_is_stored(d->catalog, read->table) &&
+      !strcasestr(d->summary->select, read->table))
+    return true;
   return sqlite3_strnicmp(read->inner, "almanac_", 8) == 0 ||
          chain_read(d->catalog, read->table, read->inner) || is_part(d->summary, read->table);
 }
