@@ -98,6 +98,11 @@ coalesce({lo p=m.p1}<(SELECT frozen_before FROM almanac_track WHERE id={track}),
 -- @verify_count_frozen
 SELECT count(*) FROM temp.{todo} m WHERE m.i BETWEEN ?1 AND ?2 AND {is_frozen}
 
+-- What WITH (keep = ...) leaves out of the stored rows.
+
+-- @verify_count_parked
+SELECT count(*) FROM temp.{todo} m WHERE m.i BETWEEN ?1 AND ?2 AND EXISTS(SELECT 1 FROM main.{dirty} d WHERE d.token=-1 AND {claimed_dirty_matches}) AND NOT {is_frozen}
+
 -- @verify_clear
 DELETE FROM temp.{seen};
 DELETE FROM temp.{differing};

@@ -64,17 +64,22 @@ static void on_found(void *context, const struct verify_finding *f) {
   if (json) printf("%s\n", json);
 }
 
-static void print_result(const struct settings *settings, const struct summary *s,
-                         const struct verify_report *report, double spent_s) {
-  long long n = report->partitions;
-  char dirty[64] = "", frozen[64] = "", left[64] = "";
-  if (report->dirty) sqlite3_snprintf(sizeof dirty, dirty, ", %lld dirty left out", (long long)report->dirty);
-  if (report->frozen)
-    sqlite3_snprintf(sizeof frozen, frozen, ", %lld frozen left out", (long long)report->frozen);
-  if (report->left) sqlite3_snprintf(sizeof left, left, ", %lld not looked at", (long long)report->left);
-  talk_notice(settings, "%s: %lld %s, %lld rows, %lld %s%s%s%s, %.2f s", s->name, n,
-              n == 1 ? "partition" : "partitions", (long long)report->rows, (long long)report->differing,
-              report->differing == 1 ? "differs" : "differ", dirty, frozen, left, spent_s);
+static void print_result(struct engine *engine, const struct summary *s, const struct verify_report *report,
+                         double spent_s) {
+  const struct {
+    int64_t n;
+    const char *what;
+  } others[] = {{report->dirty, "dirty left out"},
+                {report->frozen, "frozen left out"},
+                {report->parked, "not kept"},
+                {report->left, "not looked at"}};
+  sqlite3_str *text = sqlite3_str_new(engine->db);
+  sqlite3_str_appendf(text, "%lld %s, %lld rows, %lld %s", (long long)report->partitions,
+                      report->partitions == 1 ? "partition" : "partitions", (long long)report->rows,
+                      (long long)report->differing, report->differing == 1 ? "differs" : "differ");
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    if (others[i].n > 0) sqlite3_str_appendf(text, ", %lld %s", (long long)others[i].n, others[i].what);
+  talk_notice(engine->settings, "%s: %s, %.2f s", s->name, engine_finish(engine, text), spent_s);
 }
 
 /* Nothing failed where another process has dropped the summary. */
@@ -109,7 +114,7 @@ static bool verify_one(struct engine *engine, const struct catalog *catalog, con
   progress_end(&context.progress);
   *differs |= report.differing > 0;
   if (!good) return fail_one(engine, s);
-  print_result(engine->settings, s, &report, engine_clock_s() - started_s);
+  print_result(engine, s, &report, engine_clock_s() - started_s);
   return true;
 }
 

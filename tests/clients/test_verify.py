@@ -511,6 +511,43 @@ def test_a_time_in_another_spelling():
     equal(tool("verify", path), ("", ""))
 
 
+def test_what_is_kept_and_frozen():
+    """What is not stored any more, and what is stored for good, is left out and counted; what is left of it is verified."""
+    path = os.path.join(directory(), "t.db")
+    shell(path, "CREATE TABLE r(id INTEGER PRIMARY KEY, ts INTEGER, k INTEGER)", "CREATE INDEX r_ts ON r(ts)", "CREATE INDEX r_k ON r(k)",
+          "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 719) INSERT INTO r SELECT i, strftime('%s', 'now') / 86400 * 86400 - i * 3600 + 1800, i / 100 FROM n")
+    tool("apply", path, "-", stdin="""
+        CREATE MATERIALIZED VIEW h WITH (keep = '10 days') AS SELECT time_bucket('1 hour', ts) AS b, count(*) AS n FROM r GROUP BY 1;
+        CREATE MATERIALIZED VIEW k WITH (partition = k, keep = '3 newest') AS SELECT k, count(*) AS n FROM r GROUP BY k;""")
+    tool("refresh", path)
+    out, err = tool("verify", path, "--verbose")
+    equal(out, "")
+    kept = {name: int(n) for name, n in re.findall(r"almanac: (\w+): \d+ partitions, \d+ rows, 0 differ, (\d+) not kept", err)}
+    stored = {name: int(shell(path, f"SELECT count(*) FROM {name}_stored")) for name in ("h", "k")}
+    equal(kept, {"h": 720 - stored["h"], "k": 8 - stored["k"]}, err)
+    equal(stored["k"], 3)
+    for name in ("h", "k"):
+        shell(path, f"UPDATE {name}_stored SET n = n + 1 WHERE rowid = (SELECT min(rowid) FROM {name}_stored)")
+    equal([f["differing"] for f in verify(path, code=1)[0]], [1, 1])
+    tool("refresh", path)
+    equal(verify(path, code=0)[0], [])
+
+    path = os.path.join(directory(), "f.db")
+    shell(path, "CREATE TABLE r(id INTEGER PRIMARY KEY, ts INTEGER)", "CREATE INDEX r_ts ON r(ts)",
+          "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 719) INSERT INTO r SELECT i, strftime('%s', 'now') / 86400 * 86400 - i * 3600 + 1800 FROM n")
+    tool("apply", path, "-", stdin="CREATE MATERIALIZED VIEW h WITH (keep_raw = '10 days') AS SELECT time_bucket('1 hour', ts) AS b, count(*) AS n FROM r GROUP BY 1;")
+    tool("refresh", path)
+    tool("prune", path)
+    raw = int(shell(path, "SELECT count(*) FROM r"))
+    assert 200 < raw < 300, raw
+    shell(path, f"UPDATE h_stored SET n = n + 1 WHERE b = (SELECT min(b) FROM h_stored)", "UPDATE h_stored SET n = n + 1 WHERE b = (SELECT min(ts) - 1800 FROM r)")
+    out, err = tool("verify", path, "--verbose", code=1)
+    equal(out.count("\n"), 1, out)
+    assert f"almanac: h: {raw} partitions, {raw} rows, 1 differs, {720 - raw} frozen left out" in err, err
+    tool("refresh", path)
+    equal(shell(path, "SELECT sum(n) FROM h"), "721\n")
+
+
 def test_nothing_is_written():
     """Where all is well the file keeps its bytes, in both journal modes."""
     for journal in ("delete", "wal"):

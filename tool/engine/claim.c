@@ -402,7 +402,7 @@ bool claim_give_back(struct engine *engine, const struct summary *s, int64_t tok
 }
 
 int64_t claim_share(struct engine *engine, const struct summary *s, int64_t token, int64_t n) {
-  int64_t dead[1], least = (n + SHARE_LEAST - 1) / SHARE_LEAST;
+  int64_t dead[1], least = n / SHARE_LEAST + (n % SHARE_LEAST != 0);
   size_t n_dead;
   int64_t workers = 1 + look_at_owners(engine, s, token, dead, 1, &n_dead);
   engine->pace.company = workers > 1;

@@ -238,24 +238,31 @@ static bool rows_count(struct engine *engine, const struct sql_variable *v) {
   return engine_int(engine, sql_text(engine, "verify_counts", v)) != 0;
 }
 
+static int64_t count_between(struct verifying *v, const char *section, int64_t first, int64_t last) {
+  sqlite3_stmt *count = engine_prepare(v->engine, sql_text(v->engine, section, v->variables));
+  if (count) {
+    sqlite3_bind_int64(count, 1, first);
+    sqlite3_bind_int64(count, 2, last);
+  }
+  int64_t n = engine_step(v->engine, count) ? sqlite3_column_int64(count, 0) : 0;
+  engine_finalize(v->engine, count);
+  return n;
+}
+
 /* Within a read transaction: takes those of the partitions number `first` to `last` that can be verified. */
 static int64_t take(struct verifying *v, int64_t first, int64_t last) {
   struct engine *engine = v->engine;
-  int64_t frozen = 0, taken = 0;
+  int64_t frozen = 0, parked = 0, taken = 0;
   if (rows_count(engine, v->variables)) {
-    sqlite3_stmt *count = engine_prepare(engine, sql_text(engine, "verify_count_frozen", v->variables));
-    if (count) {
-      sqlite3_bind_int64(count, 1, first);
-      sqlite3_bind_int64(count, 2, last);
-    }
-    frozen = engine_step(engine, count) ? sqlite3_column_int64(count, 0) : 0;
-    engine_finalize(engine, count);
+    frozen = count_between(v, "verify_count_frozen", first, last);
+    parked = count_between(v, "verify_count_parked", first, last);
     sql_run_bound(engine, "verify_take", v->variables, first, last);
     taken = engine_int(engine, sql_text(engine, "claimed_count", v->variables));
   }
   v->report->partitions += taken;
   v->report->frozen += frozen;
-  v->report->dirty += last - first + 1 - taken - frozen;
+  v->report->parked += parked;
+  v->report->dirty += last - first + 1 - taken - frozen - parked;
   return taken;
 }
 

@@ -34,6 +34,7 @@ struct verify_report {
   int64_t rows;       /* that were computed for it */
   int64_t dirty;      /* left out: their stored rows don't count now */
   int64_t frozen;     /* left out: their raw rows were pruned */
+  int64_t parked;     /* left out: WITH (keep = ...) doesn't store them */
   int64_t left;       /* not looked at: --max-time ended, or a signal */
   int64_t differing;
   void (*found)(void *context, const struct verify_finding *finding);
