@@ -321,6 +321,8 @@ class Runner:
             self.unknown.add(actor)
         self.keep_up()
         for actor in actors.values():
+            if actor.arguments[0] == "verify" and re.search("no such table: main.almanac_", actor.error) and any(run[0][0] in ("pause", "drop", "apply") for run in runs):
+                continue  # what it verifies was taken away; the next run verifies what there is then
             if not actor.killed and not ("shape again" in KNOWN and re.search("no such table: almanac_|UNIQUE constraint failed: almanac_summary", actor.error)):
                 self.judge(actor.arguments, actor.code, actor.error, actor.declared)
 
@@ -442,11 +444,11 @@ class Runner:
             self.counts["locked"] += 1
 
     def compare_one(self, who, db, name, expected, when):
-        kind, _, select = self.summaries[name][:3]
+        kind = self.summaries[name][0]
         try:
             got = db.execute(f'SELECT * FROM "{name}"').fetchall()
         except sqlite3.Error as error:
-            if str(error) == "integer overflow" and re.search(ZONES, select):
+            if str(error) == "integer overflow" and re.search(ZONES, self.lineage(name)):
                 return
             if str(error) == "database is locked":
                 raise
