@@ -56,7 +56,7 @@ SELECT p FROM temp.{lower}
 -- others may stand above its own partition's end; then reads run the full query, and there is nothing to compare.
 
 -- @next_raw
-SELECT b, next FROM (SELECT b, {hi p=b} AS next, m FROM (SELECT {start x=m} AS b, m FROM (SELECT min({time}) AS m FROM main.{source} WHERE {time}>=?1 AND {time}<(SELECT lo FROM main.{tail_view})))) WHERE next>m
+SELECT CASE WHEN next>m THEN b END, next FROM (SELECT b, {hi p=b} AS next, m FROM (SELECT {start x=m} AS b, m FROM (SELECT min({time}) AS m FROM main.{source} WHERE {time}>=?1 AND {time}<(SELECT lo FROM main.{tail_view}))))
 
 -- @next_stored
 SELECT b, b FROM (SELECT min({partition}) AS b FROM main.{stored} WHERE {partition}>?1)

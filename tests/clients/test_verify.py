@@ -639,6 +639,20 @@ def test_beside_writers_and_refreshes():
         compare_names(path, "at the end", ["hourly", "by_key", "by_keys", "ranked", "unshown", "text_daily"])
 
 
+def test_costs_about_as_much_as_a_refresh_of_all():
+    """Each partition is found by one step along the index, and read once."""
+    path = os.path.join(directory(), "t.db")
+    shell(path, "CREATE TABLE r(id INTEGER PRIMARY KEY, ts INTEGER, v REAL)", "CREATE INDEX r_ts ON r(ts)",
+          "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199999) INSERT INTO r SELECT i, 1700000000 + i * 60, i FROM n")
+    tool("apply", path, "-", stdin="CREATE MATERIALIZED VIEW h AS SELECT time_bucket('1 hour', ts) AS b, avg(v) AS a FROM r GROUP BY 1;")
+    seconds = []
+    for command in (["refresh", path, "--full"], ["verify", path]):
+        started = time.monotonic()
+        tool(*command)
+        seconds.append(time.monotonic() - started)
+    assert seconds[1] < 8 * seconds[0], seconds
+
+
 def test_max_time_and_signals():
     path = database(names=["hourly"])
     out, err = tool("verify", path, "--max-time", "1ms", "--verbose")
