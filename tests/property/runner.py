@@ -126,6 +126,9 @@ class Runner:
             rows = db.execute(statement).fetchall()
             return rows, db.execute("SELECT changes()").fetchone(), None
         except sqlite3.Error as error:
+            # What an INSERT OR FAIL had inserted could not be committed: the message is that of the constraint, the code is SQLITE_BUSY.
+            if isinstance(error, sqlite3.OperationalError) and "constraint failed" in str(error):
+                return None, None, "database is locked"
             return None, None, re.sub(r"\b(elsewhere|main)\.", "", str(error))
 
     def sql(self, who, statements):
