@@ -44,7 +44,7 @@ MUTANTS = [
     Mutant("no look at the token when publishing", (
         (REFRESH, "d.token=?3 AND {claimed_dirty_matches}", "{claimed_dirty_matches}"), (REFRESH, "WHERE token=?3 AND {dirty_row} IN", "WHERE {dirty_row} IN")), ("races",)),
     Mutant("clean before published", (
-        (ENGINE + "compute.c", "*published = *taken = 0;\n", '*published = *taken = 0;\n  run_bound(engine, "clean_early", v, c->token, 0);\n'),
+        (ENGINE + "compute.c", "*published = *taken = 0;\n", '*published = *taken = 0;\n  sql_run_bound(engine, "clean_early", v, c->token, 0);\n'),
         (REFRESH, "-- @publish_delete\n", "-- @clean_early\nDELETE FROM main.{dirty} WHERE token=?1\n\n-- @publish_delete\n"),
         (REFRESH, "NOT EXISTS(SELECT 1 FROM main.{dirty} d WHERE d.token=?3", "0 AND NOT EXISTS(SELECT 1 FROM main.{dirty} d WHERE d.token=?3")), ("races",)),
     Mutant("computed from a snapshot before the claim", (
