@@ -7,6 +7,7 @@
 #include "ext/init.h"
 #include "ext/function/function.h"
 #include "ext/kernel/time_zone.h"
+#include "ext/settings.h"
 #include "ext/table/table.h"
 #include "ext/version.h"
 #include <stddef.h>
@@ -23,16 +24,19 @@ SQLITE_EXTENSION_INIT1
 #define JSON (PURE | SQLITE_RESULT_SUBTYPE)
 #define RUNS (SQLITE_UTF8 | SQLITE_DIRECTONLY)
 #define ZONE (PURE | GETS_ZONES)
+#define SETS (RUNS | GETS_SETTINGS)
 
-/* Not SQLite's: the function's user data is a cache of time zones. */
-#define GETS_ZONES 0x40000000
+/* Not SQLite's: the function's user data is a cache of time zones, or the connection's settings. */
+#define GETS_ZONES    0x40000000
+#define GETS_SETTINGS 0x20000000
 
 typedef void (*sql_function)(sqlite3_context *, int, sqlite3_value **);
 typedef void (*sql_result)(sqlite3_context *);
 
 /*
 ** Scalars have `call`; aggregates `step` and `final`; window functions `value` and `inverse` as well.
-** sqlite3_user_data() of scalars and aggregates is their name (with GETS_ZONES: the zones).
+** sqlite3_user_data() of scalars and aggregates is their name (with GETS_ZONES: the zones; with GETS_SETTINGS:
+** the settings).
 */
 static const struct {
   const char *name;
@@ -65,6 +69,8 @@ static const struct {
     {"local_time", 2, ZONE, local_time_call, 0, 0, 0, 0},
     {"local_time", 3, ZONE, local_time_call, 0, 0, 0, 0},
     {"almanac_live", 0, RUNS, almanac_live_call, 0, 0, 0, 0},
+    {"almanac_threads", 0, SETS, almanac_threads_call, 0, 0, 0, 0},
+    {"almanac_threads", 1, SETS, almanac_threads_call, 0, 0, 0, 0},
     /* Last: where it is registered, everything is. */
     {"almanac_version", 0, PURE, almanac_version_call, 0, 0, 0, 0},
 };
@@ -100,30 +106,50 @@ static void free_zones(void *zones) {
   time_zones_free(zones);
 }
 
-/* A scalar function with a cache of zones of its own. */
-static int register_zoned(sqlite3 *db, const char *name, int n_arg, int flags, sql_function call) {
-  struct time_zones *zones = time_zones_new();
-  if (!zones) return SQLITE_NOMEM;
-  return sqlite3_create_function_v2(db, name, n_arg, flags & ~GETS_ZONES, zones, call, 0, 0, free_zones);
+/* What almanac_threads() was set to by who loaded the extension before. */
+static int threads_now(sqlite3 *db) {
+  sqlite3_stmt *statement = 0;
+  int threads = 1;
+  if (sqlite3_prepare_v2(db, "SELECT almanac_threads()", -1, &statement, 0) == SQLITE_OK &&
+      sqlite3_step(statement) == SQLITE_ROW)
+    threads = sqlite3_column_int(statement, 0);
+  sqlite3_finalize(statement);
+  return threads >= 1 && threads <= THREADS_MAX ? threads : 1;
 }
 
-static int register_all(sqlite3 *db) {
+/* A scalar function with a cache of zones of its own. */
+static int register_zoned(sqlite3 *db, size_t i) {
+  struct time_zones *zones = time_zones_new();
+  if (!zones) return SQLITE_NOMEM;
+  return sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg,
+                                    functions[i].flags & ~GETS_ZONES, zones, functions[i].call, 0, 0,
+                                    free_zones);
+}
+
+static int register_function(sqlite3 *db, struct settings *settings, size_t i) {
+  if (functions[i].value)
+    return sqlite3_create_window_function(db, functions[i].name, functions[i].n_arg, functions[i].flags, 0,
+                                          functions[i].step, functions[i].final, functions[i].value,
+                                          functions[i].inverse, 0);
+  if (functions[i].flags & GETS_ZONES) return register_zoned(db, i);
+  if (functions[i].flags & GETS_SETTINGS)
+    return sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg,
+                                      functions[i].flags & ~GETS_SETTINGS, settings_share(settings),
+                                      functions[i].call, 0, 0, settings_release);
+  return sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags,
+                                    (void *)functions[i].name, functions[i].call, functions[i].step,
+                                    functions[i].final, 0);
+}
+
+/* Functions before tables: where SQLite refuses to replace the former, the latter keep sharing their settings. */
+static int register_all(sqlite3 *db, struct settings *settings) {
+  const size_t last = sizeof functions / sizeof functions[0] - 1;
   int rc = SQLITE_OK;
-  for (size_t i = 0; i < sizeof tables / sizeof tables[0] && tables[i].name && rc == SQLITE_OK; i++)
-    rc = sqlite3_create_module_v2(db, tables[i].name, tables[i].module, 0, 0);
-  for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
-    rc =
-        functions[i].value
-            ? sqlite3_create_window_function(db, functions[i].name, functions[i].n_arg, functions[i].flags, 0,
-                                             functions[i].step, functions[i].final, functions[i].value,
-                                             functions[i].inverse, 0)
-        : functions[i].flags & GETS_ZONES
-            ? register_zoned(db, functions[i].name, functions[i].n_arg, functions[i].flags, functions[i].call)
-            : sqlite3_create_function_v2(db, functions[i].name, functions[i].n_arg, functions[i].flags,
-                                         (void *)functions[i].name, functions[i].call, functions[i].step,
-                                         functions[i].final, 0);
-  }
-  return rc;
+  for (size_t i = 0; i < last && rc == SQLITE_OK; i++) rc = register_function(db, settings, i);
+  for (size_t i = 0; i < sizeof tables / sizeof tables[0] && rc == SQLITE_OK; i++)
+    rc = sqlite3_create_module_v2(db, tables[i].name, tables[i].module, settings_share(settings),
+                                  settings_release);
+  return rc == SQLITE_OK ? register_function(db, settings, last) : rc;
 }
 
 /*
@@ -138,7 +164,10 @@ EXPORT int sqlite3_almanac_init(sqlite3 *db, char **error, const sqlite3_api_rou
     *error = sqlite3_mprintf("almanac: needs SQLite 3.34 or later, this is %s", sqlite3_libversion());
     return SQLITE_ERROR;
   }
-  int rc = register_all(db);
+  struct settings *settings = settings_new(threads_now(db));
+  if (!settings) return SQLITE_NOMEM;
+  int rc = register_all(db, settings);
+  settings_release(settings);
   if (rc == SQLITE_OK) return SQLITE_OK;
   char *message = sqlite3_mprintf("almanac: %s", sqlite3_errmsg(db));
   if (rc == SQLITE_BUSY && is_loaded(db)) {
@@ -152,7 +181,7 @@ EXPORT int sqlite3_almanac_init(sqlite3 *db, char **error, const sqlite3_api_rou
 int almanac_owns(const char *name) {
   for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
     if (sqlite3_stricmp(functions[i].name, name) == 0) return 1;
-  for (size_t i = 0; i < sizeof tables / sizeof tables[0] && tables[i].name; i++)
+  for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
     if (sqlite3_stricmp(tables[i].name, name) == 0) return 1;
   return 0;
 }

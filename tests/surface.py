@@ -5,6 +5,7 @@ A function that is added, dropped or takes other numbers of arguments is a chang
 
 FUNCTIONS = {  # name: the numbers of arguments
     "almanac_live": [0],
+    "almanac_threads": [0, 1],
     "almanac_version": [0],
     "density_grid": [4, 8, 9],
     "density_grid_trace": [4, 8, 9],
@@ -15,7 +16,7 @@ FUNCTIONS = {  # name: the numbers of arguments
     "time_bucket": [2, 3, 4, 5, 6],
 }
 
-DIRECTONLY = ["almanac_live"]  # it runs SQL; the others are deterministic and innocuous
+DIRECTONLY = ["almanac_live", "almanac_threads"]  # they do something; the others are deterministic and innocuous
 
 TABLES = ["density_grid_each", "lttb_each"]
 
@@ -26,6 +27,7 @@ _POINTS = ("(WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c LIMI
 SAMPLES = [
     "SELECT almanac_version() IS NOT NULL",
     "SELECT almanac_live()",
+    "SELECT almanac_threads(2), almanac_threads(), almanac_threads(1)",
     "SELECT time_bucket('1 hour', 1700000000), time_bucket(900, 1700000000), time_bucket('1d', '2024-03-31T12:34:56Z')",
     "SELECT time_bucket('1 day', 1711846800, 'Europe/Berlin'), time_bucket('1 month', 1711846800000, 'ms')",
     "SELECT local_time(1711846800, 'Europe/Berlin')",
@@ -42,6 +44,7 @@ SAMPLES = [
 
 # Each ends with an error, whose message begins with the function's name.
 MISTAKES = [
+    "SELECT almanac_threads(0)",
     "SELECT time_bucket('1 fortnight', 0)",
     "SELECT local_time(0, 'Mars/Olympus')",
     f"SELECT lttb(id, y, -1) FROM {_POINTS}",

@@ -47,6 +47,9 @@ void lttb_final(sqlite3_context *);
 /* time_bucket.c */
 void time_bucket_call(sqlite3_context *, int, sqlite3_value **);
 
+/* threads.c: user data is the connection's settings */
+void almanac_threads_call(sqlite3_context *, int, sqlite3_value **);
+
 /* live.c */
 void almanac_live_call(sqlite3_context *, int, sqlite3_value **);
 
