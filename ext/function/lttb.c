@@ -23,12 +23,11 @@
 */
 #include "ext/kernel/lttb.h"
 #include "ext/function/function.h"
-#include "ext/kernel/time_text.h"
 #include <float.h>
 #include <math.h>
 
 struct lttb_state {
-  struct lttb line;
+  struct points line;
   double n_given; /* as it came, to see that it stays the same */
   int64_t n;
   bool ready;  /* n has been read */
@@ -51,7 +50,7 @@ static bool check_n(sqlite3_context *context, struct lttb_state *state, sqlite3_
     return false;
   }
   if (!state->ready) {
-    lttb_init(&state->line);
+    points_init(&state->line);
     state->n = n;
     state->n_given = sqlite3_value_double(value);
     state->ready = true;
@@ -64,33 +63,28 @@ static bool check_n(sqlite3_context *context, struct lttb_state *state, sqlite3_
 }
 
 /* L8: the time that a text means. */
-static bool read_time(sqlite3_value *value, struct lttb_value *x) {
-  struct time_text time;
+static bool read_time(sqlite3_value *value, struct point_value *x) {
   const char *text = (const char *)sqlite3_value_text(value);
-  size_t length = text ? (size_t)sqlite3_value_bytes(value) : 0;
-  if (!text || strlen(text) != length || !time_text_read(text, length, &time)) return false;
-  *x = (struct lttb_value){
-      .type = LTTB_TEXT, .real = (double)time.unix_s + (double)time.nanosecond / 1e9, .text = text};
-  return true;
+  return text && point_time(text, (size_t)sqlite3_value_bytes(value), x);
 }
 
-static bool read_number(sqlite3_value *value, int type, struct lttb_value *number) {
+static bool read_number(sqlite3_value *value, int type, struct point_value *number) {
   if (type == SQLITE_INTEGER) {
-    *number = (struct lttb_value){.type = LTTB_INTEGER, .integer = sqlite3_value_int64(value)};
+    *number = (struct point_value){.type = POINT_INTEGER, .integer = sqlite3_value_int64(value)};
     return true;
   }
   if (type != SQLITE_FLOAT) return false;
-  *number = (struct lttb_value){.type = LTTB_REAL, .real = sqlite3_value_double(value)};
+  *number = (struct point_value){.type = POINT_REAL, .real = sqlite3_value_double(value)};
   return fabs(number->real) <= DBL_MAX;
 }
 
 /* L5, L8, L9: a row of any kind. */
 static void add_any(sqlite3_context *context, struct lttb_state *state, sqlite3_value **argv) {
-  struct lttb_value x, y;
+  struct point_value x, y;
   int x_type = sqlite3_value_type(argv[0]), y_type = sqlite3_value_type(argv[1]);
   if (x_type == SQLITE_NULL || y_type == SQLITE_NULL) return;
-  bool is_text = x_type == SQLITE_TEXT, has_text = state->line.texts_first != NULL;
-  if (state->line.first && is_text != has_text) {
+  bool is_text = x_type == SQLITE_TEXT, has_text = state->line.x_text;
+  if (state->line.any && is_text != has_text) {
     fail(context, state,
          has_text ? "lttb: x must be ISO times in all rows of a group or in none, not %s after a time"
                   : "lttb: x must be ISO times in all rows of a group or in none, not %s after a number",
@@ -100,7 +94,7 @@ static void add_any(sqlite3_context *context, struct lttb_state *state, sqlite3_
          "lttb: x must be a finite number or an ISO time such as '2024-05-01 12:30:00', not %s", argv[0]);
   } else if (!read_number(argv[1], y_type, &y)) {
     fail(context, state, "lttb: y must be a finite number, not %s", argv[1]);
-  } else if (!lttb_add(&state->line, &x, &y)) {
+  } else if (!points_add(&state->line, &x, &y)) {
     sqlite3_result_error_nomem(context);
     state->failed = true;
   }
@@ -109,11 +103,11 @@ static void add_any(sqlite3_context *context, struct lttb_state *state, sqlite3_
 /* The bits of a number that is in type: INTEGER or REAL. Infinities: see the caller. */
 static inline uint64_t number_bits(sqlite3_value *value, int type) {
   return type == SQLITE_INTEGER ? (uint64_t)sqlite3_value_int64(value)
-                                : lttb_bits(sqlite3_value_double(value));
+                                : points_bits(sqlite3_value_double(value));
 }
 
 static inline bool is_finite_number(int type, uint64_t bits) {
-  return type == SQLITE_INTEGER || fabs(lttb_real(bits)) <= DBL_MAX;
+  return type == SQLITE_INTEGER || fabs(points_real(bits)) <= DBL_MAX;
 }
 
 /* A few nanoseconds a row: numbers of the same types as in the row before are appended right here. */
@@ -130,25 +124,26 @@ void lttb_step(sqlite3_context *context, int argc, sqlite3_value **argv) {
   int x_type = sqlite3_value_type(argv[0]), y_type = sqlite3_value_type(argv[1]);
   if (x_type <= SQLITE_FLOAT && y_type <= SQLITE_FLOAT) {
     uint64_t x = number_bits(argv[0], x_type), y = number_bits(argv[1], y_type);
-    uint32_t kind = (x_type == SQLITE_FLOAT ? LTTB_X_REAL : 0) | (y_type == SQLITE_FLOAT ? LTTB_Y_REAL : 0);
+    uint32_t kind =
+        (x_type == SQLITE_FLOAT ? POINTS_X_REAL : 0) | (y_type == SQLITE_FLOAT ? POINTS_Y_REAL : 0);
     if (is_finite_number(x_type, x) && is_finite_number(y_type, y) &&
-        lttb_add_alike(&state->line, kind, x, y))
+        points_add_alike(&state->line, kind, x, y))
       return;
   }
   add_any(context, state, argv);
 }
 
-static void put_number(struct json_text *json, const struct lttb_value *value) {
-  if (value->type == LTTB_INTEGER)
+static void put_number(struct json_text *json, const struct point_value *value) {
+  if (value->type == POINT_INTEGER)
     json_put_integer(json, value->integer);
   else
     json_put_real(json, value->real);
 }
 
-static void put_point(void *to, const struct lttb_value *x, const struct lttb_value *y) {
+static void put_point(void *to, const struct point_value *x, const struct point_value *y) {
   struct json_text *json = to;
   json_put_text(json, json->length > 1 ? ",[" : "[");
-  if (x->type == LTTB_TEXT)
+  if (x->type == POINT_TEXT)
     json_put_string(json, x->text);
   else
     put_number(json, x);
@@ -162,12 +157,12 @@ void lttb_final(sqlite3_context *context) {
   struct json_text json = {0};
   json_put_char(&json, '[');
   if (state && state->ready && !state->failed) {
-    if (lttb_sort(&state->line))
-      lttb_pick(&state->line, state->n, put_point, &json);
+    if (points_sort(&state->line, NULL))
+      lttb_pick(&state->line, state->n, put_point, &json, NULL);
     else
       json.failed = true;
   }
   json_put_char(&json, ']');
-  if (state && state->ready) lttb_free(&state->line);
+  if (state && state->ready) points_free(&state->line);
   json_result(context, &json);
 }

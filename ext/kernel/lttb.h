@@ -4,83 +4,36 @@
 */
 #ifndef ALMANAC_LTTB_H
 #define ALMANAC_LTTB_H
-#include "ext/kernel/chunks.h"
-#include <stdbool.h>
-#include <string.h>
+#include "ext/kernel/points.h"
 
-/* How a coordinate came in, and must come out. */
-enum lttb_type { LTTB_INTEGER, LTTB_REAL, LTTB_TEXT };
-
-/* A coordinate: an integer, or a real; for LTTB_TEXT the real is what the text means (seconds). */
-struct lttb_value {
-  enum lttb_type type;
-  union {
-    int64_t integer;
-    double real;
-  };
-  const char *text; /* LTTB_TEXT only */
-};
+typedef void (*lttb_emit)(void *to, const struct point_value *x, const struct point_value *y);
 
 /*
-** What a chunk's points are made of: bits of x, bits of y and, unless all of the chunk's points have the same
-** two types, a third word that says which.
+** Picks at most n >= 0 of the points, which are in order of x, and calls `emit(to, x, y)` for each, from left to
+** right. False when told to stop.
 */
-enum { LTTB_X_REAL = 1, LTTB_Y_REAL = 2, LTTB_X_TEXT = 4, LTTB_TAGGED = 8, LTTB_NO_CHUNK = 16 };
-
-/* The points of one line. All zero but for `kind`: see lttb_init. */
-struct lttb {
-  uint64_t *at, *end; /* where the next point of this kind goes */
-  uint64_t newest_x;  /* bits */
-  uint32_t kind;      /* of the newest chunk */
-  bool unsorted;      /* some x is below the one before it */
-  bool x_real;        /* some x is no integer: order by doubles */
-  bool tagged;        /* some chunk is LTTB_TAGGED */
-  bool newest_x_real;
-  struct chunk *first, *last;
-  struct chunk *texts_first, *texts_last;
-};
-
-void lttb_init(struct lttb *line);
-void lttb_free(struct lttb *line);
-
-/* Adds a point of any types; false when out of memory. No x and no y may be infinite or NaN. */
-bool lttb_add(struct lttb *line, const struct lttb_value *x, const struct lttb_value *y);
-
-static inline double lttb_real(uint64_t bits) {
-  double real;
-  memcpy(&real, &bits, sizeof real);
-  return real;
-}
-
-static inline uint64_t lttb_bits(double real) {
-  uint64_t bits;
-  memcpy(&bits, &real, sizeof bits);
-  return bits;
-}
+bool lttb_pick(const struct points *points, int64_t n, lttb_emit emit, void *to, const struct go_on *go_on);
 
 /*
-** The fast way: true if the point has been added; false if lttb_add must do it. `kind` is made of LTTB_X_REAL
-** and LTTB_Y_REAL, x and y are the bits of an int64_t or a double.
+** The same where `count` points, n < count, come in batches and in order of x: of all of them only those of two
+** buckets are kept at a time. A stream that is not open is all zero.
 */
-static inline bool lttb_add_alike(struct lttb *line, uint32_t kind, uint64_t x, uint64_t y) {
-  if (kind != line->kind || line->at == line->end) return false;
-  bool below =
-      kind & LTTB_X_REAL ? lttb_real(x) < lttb_real(line->newest_x) : (int64_t)x < (int64_t)line->newest_x;
-  line->unsorted |= below;
-  line->newest_x = x;
-  line->at[0] = x;
-  line->at[1] = y;
-  line->at += 2;
-  return true;
-}
+struct lttb_stream {
+  int64_t count, n;
+  double every;            /* points in a bucket */
+  int64_t seen;            /* points that have come */
+  int64_t bucket;          /* the one that comes now; the first point comes before bucket 0 */
+  int64_t bucket_end;      /* the number of the first point behind it */
+  double corner[2];        /* the point picked last */
+  struct points own, next; /* the bucket before, and the one that comes now */
+  lttb_emit emit;
+  void *to;
+};
 
-int64_t lttb_count(const struct lttb *line);
-
-/* Sorts the points by x, stably, if they came unsorted; false when out of memory. */
-bool lttb_sort(struct lttb *line);
-
-/* Picks at most n >= 0 points of the sorted line and calls `emit(to, x, y)` for each, from left to right. */
-typedef void (*lttb_emit)(void *to, const struct lttb_value *x, const struct lttb_value *y);
-void lttb_pick(const struct lttb *line, int64_t n, lttb_emit emit, void *to);
+void lttb_stream_open(struct lttb_stream *stream, int64_t count, int64_t n, lttb_emit emit, void *to);
+void lttb_stream_close(struct lttb_stream *stream);
+/* Takes the rows of a batch, as points_add_batch does. More points than `count` are passed by. */
+enum points_problem lttb_stream_add(struct lttb_stream *stream, const struct batch_column *x,
+                                    const struct batch_column *y, int *row, int n);
 
 #endif

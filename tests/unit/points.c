@@ -71,7 +71,7 @@ static int wrong(const char *what, long where) {
 
 /* ---- lttb ---- */
 
-enum { POINTS = 20000 };
+enum { POINTS = 20000 }; /* a line has */
 
 /* What the emitted points must be: in order of x, and where x is equal, of y, which counts the points. */
 struct seen {
@@ -80,44 +80,46 @@ struct seen {
   bool bad;
 };
 
-static void see(void *to, const struct lttb_value *x, const struct lttb_value *y) {
+static void see(void *to, const struct point_value *x, const struct point_value *y) {
   struct seen *seen = to;
-  double x_now = x->type == LTTB_INTEGER ? (double)x->integer : x->real;
-  double y_now = y->type == LTTB_INTEGER ? (double)y->integer : y->real;
+  double x_now = x->type == POINT_INTEGER ? (double)x->integer : x->real;
+  double y_now = y->type == POINT_INTEGER ? (double)y->integer : y->real;
   char text[32];
   if (seen->count++ && (x_now < seen->x || (x_now == seen->x && y_now <= seen->y))) seen->bad = true;
   snprintf(text, sizeof text, "%.1f", x_now);
-  if (x->type == LTTB_TEXT && strcmp(text, x->text) != 0) seen->bad = true;
+  if (x->type == POINT_TEXT && strcmp(text, x->text) != 0) seen->bad = true;
   seen->x = x_now;
   seen->y = y_now;
 }
 
 /* kind 0: integers, 1: reals, 2: both, 3: text. False when out of memory. */
-static bool add_points(struct lttb *line, int kind, int64_t count) {
+static bool add_points(struct points *line, int kind, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     int64_t number = (int64_t)(next() % 5000) - 2500;
     char text[32];
-    struct lttb_value x = {.type = LTTB_INTEGER, .integer = number}, y = {.type = LTTB_INTEGER, .integer = i};
+    struct point_value x = {.type = POINT_INTEGER, .integer = number},
+                       y = {.type = POINT_INTEGER, .integer = i};
     if (kind == 1 || (kind == 2 && next() % 2))
-      x = (struct lttb_value){.type = LTTB_REAL, .real = (double)number};
-    if (kind == 2 && next() % 2) y = (struct lttb_value){.type = LTTB_REAL, .real = (double)i};
+      x = (struct point_value){.type = POINT_REAL, .real = (double)number};
+    if (kind == 2 && next() % 2) y = (struct point_value){.type = POINT_REAL, .real = (double)i};
     if (kind == 3) {
       snprintf(text, sizeof text, "%.1f", (double)number);
-      x = (struct lttb_value){.type = LTTB_TEXT, .real = (double)number, .text = text};
+      x = (struct point_value){
+          .type = POINT_TEXT, .real = (double)number, .text = text, .length = strlen(text)};
     }
-    if (!lttb_add(line, &x, &y)) return false;
+    if (!points_add(line, &x, &y)) return false;
   }
   return true;
 }
 
 static int try_line(int kind, int64_t count, bool *done) {
-  struct lttb line;
+  struct points line;
   struct seen seen = {0};
-  lttb_init(&line);
-  *done = add_points(&line, kind, count) && lttb_sort(&line);
-  if (*done) lttb_pick(&line, count, see, &seen);
-  bool bad = *done && (seen.bad || seen.count != count || lttb_count(&line) != count);
-  lttb_free(&line);
+  points_init(&line);
+  *done = add_points(&line, kind, count) && points_sort(&line, NULL);
+  if (*done) lttb_pick(&line, count, see, &seen, NULL);
+  bool bad = *done && (seen.bad || seen.count != count || points_count(&line) != count);
+  points_free(&line);
   return bad ? wrong("lttb: points lost or out of order", kind) : 0;
 }
 
@@ -142,6 +144,154 @@ static int test_lines(void) {
   return 0;
 }
 
+/* ---- Points in batches ---- */
+
+/* What is emitted, to be compared. */
+struct picks {
+  struct points points;
+  bool failed;
+};
+
+static void keep(void *to, const struct point_value *x, const struct point_value *y) {
+  struct picks *picks = to;
+  if (!points_add(&picks->points, x, y)) picks->failed = true;
+}
+
+static bool same_value(const struct point_value *a, const struct point_value *b) {
+  if (a->type != b->type || a->integer != b->integer) return false;
+  return a->type != POINT_TEXT || strcmp(a->text, b->text) == 0;
+}
+
+static bool same_picks(const struct picks *a, const struct picks *b) {
+  int64_t count = points_count(&a->points);
+  if (count != points_count(&b->points)) return false;
+  struct points_place i = {a->points.first, 0}, k = {b->points.first, 0};
+  for (; count > 0; count--) {
+    struct point_value ax, ay, bx, by;
+    points_next(&i, &ax, &ay);
+    points_next(&k, &bx, &by);
+    if (!same_value(&ax, &bx) || !same_value(&ay, &by)) return false;
+  }
+  return true;
+}
+
+/* The rows of a line in columns: x rising; kind 0: integers, 1: reals, 2: both, 3: text, 4: integer x, real y. */
+struct rows {
+  union batch_value x[POINTS], y[POINTS];
+  uint32_t lengths[POINTS];
+  uint8_t x_types[POINTS], y_types[POINTS];
+  char texts[POINTS][32];
+  int n, kind;
+};
+
+static void make_rows(struct rows *rows, int kind, int n) {
+  rows->kind = kind;
+  rows->n = n;
+  int64_t x = 0;
+  for (int i = 0; i < n; i++) {
+    bool x_real = kind == 1 || (kind == 2 && next() % 2),
+         y_real = kind == 1 || kind == 4 || (kind == 2 && next() % 2);
+    x += (int64_t)(next() % 3);
+    rows->x_types[i] = kind == 3 ? BATCH_TEXT : x_real ? BATCH_REAL : BATCH_INTEGER;
+    rows->y_types[i] = y_real ? BATCH_REAL : BATCH_INTEGER;
+    if (kind == 2 && next() % 10 == 0) (next() % 2 ? rows->x_types : rows->y_types)[i] = BATCH_NULL;
+    rows->y[i].integer = (int64_t)(next() % 1000);
+    if (y_real) rows->y[i].real = (double)(next() % 100000) / 7;
+    rows->x[i].integer = x;
+    if (x_real) rows->x[i].real = (double)x;
+    if (kind != 3) continue;
+    snprintf(rows->texts[i], sizeof rows->texts[i], "2024-01-%02d %02d:%02d:%02d!", (int)(1 + x / 86400 % 28),
+             (int)(x / 3600 % 24), (int)(x / 60 % 60), (int)(x % 60));
+    rows->x[i].bytes = (const unsigned char *)rows->texts[i];
+    rows->lengths[i] = 19; /* no NUL at the end */
+  }
+}
+
+static unsigned present(const uint8_t *types, int n) {
+  unsigned present = 0;
+  for (int i = 0; i < n; i++) present |= 1u << types[i];
+  return present;
+}
+
+/* Hands the rows to the stream, or where there is none to the points, in batches of any size. */
+static enum points_problem feed(struct rows *rows, struct points *points, struct lttb_stream *stream) {
+  enum points_problem problem = POINTS_FINE;
+  for (int from = 0; from < rows->n && !problem;) {
+    int n = (int)(1 + next() % (next() % 2 ? BATCH_ROWS : 5)), row = 0;
+    if (n > rows->n - from) n = rows->n - from;
+    struct batch_column x = {rows->x + from, rows->lengths + from, rows->x_types + from,
+                             present(rows->x_types + from, n)};
+    struct batch_column y = {rows->y + from, rows->lengths + from, rows->y_types + from,
+                             present(rows->y_types + from, n)};
+    int64_t most = INT64_MAX;
+    problem = stream ? lttb_stream_add(stream, &x, &y, &row, n)
+                     : points_add_batch(points, &x, &y, true, &row, n, &most);
+    if (!problem && !stream && row != n) problem = POINTS_NO_MEMORY;
+    from += n;
+  }
+  return problem;
+}
+
+/* The stream picks what lttb_pick does, whatever the batches. */
+static int try_stream(struct rows *rows, int64_t n) {
+  struct points all;
+  struct picks picked = {0}, streamed = {0};
+  struct lttb_stream stream = {0};
+  points_init(&all);
+  points_init(&picked.points);
+  points_init(&streamed.points);
+  bool good = feed(rows, &all, NULL) == POINTS_FINE && !all.unsorted;
+  int64_t count = points_count(&all);
+  if (good && n < count) {
+    lttb_pick(&all, n, keep, &picked, NULL);
+    lttb_stream_open(&stream, count, n, keep, &streamed);
+    good = feed(rows, NULL, &stream) == POINTS_FINE && stream.seen == count && same_picks(&picked, &streamed);
+    lttb_stream_close(&stream);
+  }
+  points_free(&all);
+  points_free(&picked.points);
+  points_free(&streamed.points);
+  return good ? 0 : wrong("lttb: the stream picks others, of kind", rows->kind);
+}
+
+static int test_streams(void) {
+  static struct rows rows;
+  for (int kind = 0; kind < 5; kind++) {
+    for (int i = 0; i < 150; i++) {
+      int most = i % 10 ? 300 : POINTS;
+      make_rows(&rows, kind, (int)(1 + next() % (uint64_t)most));
+      int64_t n = (int64_t)(next() % (i % 3 ? 12 : (uint64_t)rows.n + 1));
+      if (try_stream(&rows, n)) return 1;
+    }
+    make_rows(&rows, kind, 40);
+    for (int64_t n = 0; n < 40; n++)
+      if (try_stream(&rows, n)) return 1;
+  }
+  return 0;
+}
+
+/* Each allocation of a stream fails once, and is noticed. */
+static int test_stream_memory(void) {
+  static struct rows rows;
+  make_rows(&rows, 3, 5000);
+  for (long at = 0;; at++) {
+    struct lttb_stream stream;
+    struct picks picks = {0};
+    points_init(&picks.points);
+    lttb_stream_open(&stream, rows.n, 5, keep, &picks);
+    fails_at = at;
+    allocations = 0;
+    enum points_problem problem = feed(&rows, NULL, &stream);
+    bool failed = allocations > at;
+    fails_at = -1;
+    lttb_stream_close(&stream);
+    points_free(&picks.points);
+    if (failed != (problem == POINTS_NO_MEMORY || picks.failed))
+      return wrong("stream: a failed allocation", at);
+    if (!failed) return 0;
+  }
+}
+
 /* ---- density_grid ---- */
 
 static int test_grids(void) {
@@ -157,7 +307,7 @@ static int test_grids(void) {
   /* Any two doubles make a range as long as its width is finite; any double may be asked for. */
   for (int i = 0; i < 60000; i++) {
     double value[6];
-    for (int k = 0; k < 6; k++) value[k] = lttb_real(next());
+    for (int k = 0; k < 6; k++) value[k] = points_real(next());
     for (int k = 0; k < 4; k += 2) {
       if (!(value[k] <= value[k + 1])) value[k + 1] = value[k];
       if (!isfinite(value[k + 1] - value[k])) value[k] = 0, value[k + 1] = 5e-324 * (double)(i % 9);
@@ -177,7 +327,7 @@ static int test_grids(void) {
 
 static int test_reals(void) {
   for (int i = 0; i < 100000; i++) {
-    double real = lttb_real(next());
+    double real = points_real(next());
     if (i % 2) real = (double)(int64_t)next() / (double)(1 + next() % 1000000);
     if (!isfinite(real)) continue;
     struct json_text json = {0};
@@ -185,7 +335,7 @@ static int test_reals(void) {
     json_put_real(&json, real);
     struct json_reader reader = {.text = json.text, .length = json.length};
     bool same = json_read_number(&reader, &number) && json_end(&reader) && !number.is_integer &&
-                lttb_bits(number.real) == lttb_bits(real);
+                points_bits(number.real) == points_bits(real);
     json_free(&json);
     if (!same) return wrong("json: a real does not read back", i);
   }
@@ -227,7 +377,8 @@ static int test_text_memory(void) {
 
 int main(int argc, char **argv) {
   seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-  int bad = test_lines() || test_grids() || test_reals() || test_garbage() || test_text_memory();
+  int bad = test_lines() || test_streams() || test_stream_memory() || test_grids() || test_reals() ||
+            test_garbage() || test_text_memory();
   comma = true;
   return bad || test_reals();
 }
