@@ -70,59 +70,23 @@ static bool fail_nomem(sqlite3_context *context, struct grid_state *state) {
   return false;
 }
 
-/* Prepares the cells for a range; says so if it cannot. */
-static bool open_grid(sqlite3_context *context, struct grid_state *state, const double range[4],
-                      bool weighted) {
-  for (int i = 0; i < 4; i += 2) {
-    if (isfinite(range[i + 1] - range[i])) continue;
-    function_error(context, "%s: the range of %s, %.15g to %.15g, is wider than a REAL can hold",
-                   name(context), i ? "y" : "x", range[i], range[i + 1]);
-    state->failed = true;
-    return false;
-  }
-  state->open =
-      density_grid_open(&state->grid, (int64_t)state->given[NX], (int64_t)state->given[NY], range, weighted);
-  return state->open || fail_nomem(context, state);
-}
-
-/* D8: nx and ny. */
-static bool read_bins(sqlite3_context *context, struct grid_state *state, sqlite3_value **parameters) {
-  int64_t bins[2];
-  for (int i = NX; i <= NY; i++) {
-    if (parameter_whole(parameters[i], &bins[i]) && bins[i] >= 1) {
-      state->given[i] = (double)bins[i];
-      continue;
-    }
-    return fail_value(context, state,
-                      i == NX ? "nx, the number of columns, must be a whole number >= 1"
-                              : "ny, the number of rows, must be a whole number >= 1",
-                      parameters[i]);
-  }
-  if (bins[0] <= DENSITY_GRID_CELLS_MOST / bins[1]) return true;
-  function_error(context, "%s: nx * ny must be at most %d cells, not %lld * %lld", name(context),
-                 DENSITY_GRID_CELLS_MOST, (long long)bins[0], (long long)bins[1]);
+/* With the message of density_grid_parameters.c; NULL: no memory for it. */
+static bool fail_parameter(sqlite3_context *context, struct grid_state *state, char *error) {
+  if (!error) return fail_nomem(context, state);
+  sqlite3_result_error(context, error, -1);
+  sqlite3_free(error);
   state->failed = true;
   return false;
 }
 
-/* D8: x0, x1, y0, y1. */
-static bool read_range(sqlite3_context *context, struct grid_state *state, sqlite3_value **parameters) {
-  for (int i = X0; i <= Y1; i++) {
-    int type = sqlite3_value_type(parameters[i]);
-    state->given[i] = sqlite3_value_double(parameters[i]);
-    if ((type == SQLITE_INTEGER || type == SQLITE_FLOAT) && isfinite(state->given[i])) continue;
-    char what[64];
-    sqlite3_snprintf(sizeof what, what, "%s must be a finite number", parameter_names[i]);
-    return fail_value(context, state, what, parameters[i]);
-  }
-  for (int i = X0; i <= Y1; i += 2) {
-    if (state->given[i] < state->given[i + 1]) continue;
-    function_error(context, "%s: %s must be below %s, not %.15g and %.15g", name(context), parameter_names[i],
-                   parameter_names[i + 1], state->given[i], state->given[i + 1]);
-    state->failed = true;
-    return false;
-  }
-  return true;
+/* Prepares the cells for a range; says so if it cannot. */
+static bool open_grid(sqlite3_context *context, struct grid_state *state, const double range[4],
+                      bool weighted) {
+  char *error = NULL;
+  if (!grid_width_fits(name(context), range, &error)) return fail_parameter(context, state, error);
+  state->open =
+      density_grid_open(&state->grid, (int64_t)state->given[NX], (int64_t)state->given[NY], range, weighted);
+  return state->open || fail_nomem(context, state);
 }
 
 /* D9. */
@@ -146,8 +110,10 @@ static bool check_parameters(sqlite3_context *context, struct grid_state *state,
   state->check_at = state->rows + (state->rows < ROWS_CHECKED ? 0 : ROWS_NOT_CHECKED);
   int count = argc == 4 ? 2 : PARAMETERS;
   if (state->ready) return compare_parameters(context, state, count, argv + 2);
-  if (!read_bins(context, state, argv + 2)) return false;
-  if (count == PARAMETERS && !read_range(context, state, argv + 2)) return false;
+  char *error = NULL;
+  if (!grid_bins(name(context), argv + 2, state->given, &error) ||
+      (count == PARAMETERS && !grid_range(name(context), argv + 2 + X0, state->given + X0, &error)))
+    return fail_parameter(context, state, error);
   if (count == PARAMETERS && !open_grid(context, state, state->given + X0, argc == 9)) return false;
   state->ready = true;
   return true;
@@ -256,55 +222,18 @@ static bool count_kept(sqlite3_context *context, struct grid_state *state) {
   return true;
 }
 
-/* Writes z; false after an error. */
-static bool put_cells(sqlite3_context *context, const struct density_grid *grid, struct json_text *json) {
-  json_put_char(json, '[');
-  for (int64_t cell = 1, iy = 0; iy < grid->y.bins; iy++) {
-    json_put_text(json, iy ? ",[" : "[");
-    for (int64_t ix = 0; ix < grid->x.bins; ix++, cell++) {
-      if (ix) json_put_char(json, ',');
-      if (!grid->weighted) {
-        json_put_integer(json, (int64_t)grid->counts[cell]);
-      } else if (isfinite(grid->sums[cell])) {
-        json_put_real(json, grid->sums[cell]);
-      } else {
-        function_error(context, "%s: the weights in cell (%lld, %lld) add up to more than a REAL can hold",
-                       name(context), (long long)ix, (long long)iy);
-        return false;
-      }
-    }
-    json_put_char(json, ']');
-  }
-  json_put_char(json, ']');
-  return true;
-}
-
-/* D7: where an axis starts and how it goes on. */
-static void put_axis(struct json_text *json, const char *first_name, const char *step_name,
-                     const struct grid_axis *axis) {
-  double step = (axis->last - axis->first) / (double)axis->bins;
-  json_put_text(json, first_name);
-  json_put_real(json, axis->first + step / 2);
-  json_put_text(json, step_name);
-  json_put_real(json, step);
-}
-
 static bool put_grid(sqlite3_context *context, struct grid_state *state, bool trace, struct json_text *json) {
-  if (trace) json_put_text(json, "{\"type\":\"heatmap\",");
-  bool done = true;
-  if (state && state->ready) {
-    if (!state->open && !count_kept(context, state)) return false;
-    if (trace) {
-      put_axis(json, "\"x0\":", ",\"dx\":", &state->grid.x);
-      put_axis(json, ",\"y0\":", ",\"dy\":", &state->grid.y);
-      json_put_text(json, ",\"z\":");
-    }
-    done = put_cells(context, &state->grid, json);
-  } else {
-    json_put_text(json, trace ? "\"z\":[]" : "[]");
+  if (!state || !state->ready) { /* D6 */
+    json_put_text(json, trace ? "{\"type\":\"heatmap\",\"z\":[]}" : "[]");
+    return true;
   }
-  if (trace) json_put_char(json, '}');
-  return done;
+  if (!state->open && !count_kept(context, state)) return false;
+  int64_t cell = trace ? density_grid_put_trace(&state->grid, json) : density_grid_put(&state->grid, json);
+  if (!cell) return true;
+  function_error(context, "%s: the weights in cell (%lld, %lld) add up to more than a REAL can hold",
+                 name(context), (long long)((cell - 1) % state->grid.x.bins),
+                 (long long)((cell - 1) / state->grid.x.bins));
+  return false;
 }
 
 static void finish(sqlite3_context *context, bool trace) {

@@ -28,6 +28,11 @@ void density_grid_step_weight(sqlite3_context *, int, sqlite3_value **);
 void density_grid_final(sqlite3_context *);
 void density_grid_trace_final(sqlite3_context *);
 
+/* density_grid_parameters.c: NULL among what is given counts as an SQL NULL */
+bool grid_bins(const char *name, sqlite3_value *const given[2], double bins[2], char **error);
+bool grid_range(const char *name, sqlite3_value *const given[4], double range[4], char **error);
+bool grid_width_fits(const char *name, const double range[4], char **error);
+
 /* drawdown.c */
 void drawdown_step(sqlite3_context *, int, sqlite3_value **);
 void drawdown_inverse(sqlite3_context *, int, sqlite3_value **);

@@ -20,8 +20,14 @@ static bool open_axis(struct grid_axis *axis, int64_t bins, double first, double
     edges[i] = (step == 0 ? (double)i / (double)bins * delta : (double)i * step) + first;
   edges[bins] = last;
   edges[bins + 1] = last; /* read, but never chosen, where the guess is one too high */
-  double scale = (double)bins / delta;
-  *axis = (struct grid_axis){first, last, isfinite(scale) ? scale : 0, bins, edges};
+  double scale = (double)bins / delta, far = fmax(fabs(first), fabs(last));
+  bool usual = isnormal(step) && isnormal(scale);
+  *axis = (struct grid_axis){.first = first,
+                             .last = last,
+                             .scale = isfinite(scale) ? scale : 0,
+                             .doubt = usual ? 0x1p-49 * (double)bins * (1 + far / delta) : 1,
+                             .bins = bins,
+                             .edges = edges};
   return true;
 }
 

@@ -4,6 +4,8 @@
 */
 #ifndef ALMANAC_DENSITY_GRID_H
 #define ALMANAC_DENSITY_GRID_H
+#include "ext/kernel/batch.h"
+#include "ext/kernel/json_write.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +17,7 @@
 struct grid_axis {
   double first, last; /* the outer edges */
   double scale;       /* bins per unit; guesses the bin */
+  double doubt; /* a guess that is nearer than this to a whole number may be wrong (density_grid_batch.c) */
   int64_t bins;
   double *edges; /* bins + 1, and the last one again */
 };
@@ -69,5 +72,33 @@ static inline int64_t density_grid_cell(const struct density_grid *grid, double 
   }
   return iy * ax->bins + ix + inside;
 }
+
+/* ---- density_grid_batch.c: the points of batches ---- */
+
+/* The rows of a batch that are points. */
+struct grid_points {
+  int n;
+  double x[BATCH_ROWS], y[BATCH_ROWS];
+};
+
+enum grid_problem { GRID_FINE, GRID_BAD_X, GRID_BAD_Y /* no number */ };
+
+/* Reads n rows of two columns; those with a NULL are left out. A problem is one of row *row. */
+enum grid_problem grid_points_read(struct grid_points *points, const struct batch_column *x,
+                                   const struct batch_column *y, int n, int *row);
+
+/* Widens x0, x1, y0, y1 to the points; from Infinity, -Infinity, Infinity, -Infinity on. */
+void grid_reach_points(double reach[4], const struct grid_points *points);
+
+void density_grid_count(struct density_grid *grid, const double *x, const double *y, int64_t n);
+
+/* Adds another grid's counts; both are of the same shape. */
+void density_grid_merge(struct density_grid *grid, const struct density_grid *other);
+
+/* ---- density_grid_json.c ---- */
+
+/* Writes z, or Plotly's trace; 0, or the number of the first cell whose sum is not finite: then it isn't whole. */
+int64_t density_grid_put(const struct density_grid *grid, struct json_text *json);
+int64_t density_grid_put_trace(const struct density_grid *grid, struct json_text *json);
 
 #endif

@@ -323,6 +323,65 @@ static int test_grids(void) {
   return 0;
 }
 
+/* A value of a range: anywhere, on an edge or a double beside it, outside, infinite. */
+static double some_value(const struct grid_axis *axis) {
+  double wide = axis->last - axis->first, share = (double)(next() >> 11) * 0x1p-53;
+  double edge = axis->edges[next() % (uint64_t)(axis->bins + 1)];
+  switch (next() % 16) {
+  case 0:
+    return edge;
+  case 1:
+    return nextafter(edge, -INFINITY);
+  case 2:
+    return nextafter(edge, INFINITY);
+  case 3:
+    return axis->first + wide * (share * 3 - 1);
+  case 4:
+    return next() % 2 ? INFINITY : -INFINITY;
+  default:
+    return axis->first + wide * share;
+  }
+}
+
+static double some_end(void) {
+  switch (next() % 4) {
+  case 0:
+    return ldexp((double)(int64_t)next(), (int)(next() % 600) - 300);
+  case 1:
+    return (double)(next() % 1000) / 7;
+  default:
+    return (double)(int64_t)(next() % 2000) - 1000;
+  }
+}
+
+/* Whole batches are counted as point by point, of any range. */
+static int test_grid_batches(void) {
+  static double x[3000], y[3000];
+  for (int i = 0; i < 300; i++) {
+    struct density_grid all, each;
+    double range[4] = {some_end(), some_end(), some_end(), some_end()};
+    for (int k = 0; k < 4; k += 2)
+      if (!(range[k] < range[k + 1]) || !isfinite(range[k + 1] - range[k])) range[k] = -3, range[k + 1] = 100;
+    int64_t nx = 1 + (int64_t)(next() % 300), ny = 1 + (int64_t)(next() % 300), n = (int64_t)(next() % 3000);
+    if (!density_grid_open(&all, nx, ny, range, false) || !density_grid_open(&each, nx, ny, range, false))
+      return wrong("grid: fails with memory", i);
+    for (int64_t k = 0; k < n; k++) {
+      /* In every other grid no value near an edge, so that blocks are counted without a doubt. */
+      x[k] = i % 2 ? some_value(&all.x)
+                   : all.x.first + (all.x.last - all.x.first) * ((double)(next() % 999) / 1000);
+      y[k] = i % 2 ? some_value(&all.y)
+                   : all.y.first + (all.y.last - all.y.first) * ((double)(next() % 999) / 997);
+      each.counts[density_grid_cell(&each, x[k], y[k])]++;
+    }
+    density_grid_count(&all, x, y, n);
+    bool same = memcmp(all.counts, each.counts, sizeof *all.counts * (size_t)(nx * ny + 1)) == 0;
+    density_grid_close(&all);
+    density_grid_close(&each);
+    if (!same) return wrong("grid: a batch is counted otherwise", i);
+  }
+  return 0;
+}
+
 /* ---- JSON ---- */
 
 static int test_reals(void) {
@@ -377,8 +436,8 @@ static int test_text_memory(void) {
 
 int main(int argc, char **argv) {
   seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-  int bad = test_lines() || test_streams() || test_stream_memory() || test_grids() || test_reals() ||
-            test_garbage() || test_text_memory();
+  int bad = test_lines() || test_streams() || test_stream_memory() || test_grids() || test_grid_batches() ||
+            test_reals() || test_garbage() || test_text_memory();
   comma = true;
   return bad || test_reals();
 }
