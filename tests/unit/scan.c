@@ -1,0 +1,546 @@
+/*
+** Scans as a program: `scan DATABASE` reads requests from standard input, one JSON object a line, and answers on standard output.
+**
+**   {"sql": "ATTACH ..."}                       runs it on the connection
+**   {"table": "readings", "columns": ["ts"]}    scans it and prints rows, then "way ..." or "error CODE ..."
+**      and as one likes: "filter": {...}, "through_sql": true, "sinks": 3, "do": "..." of which
+**      "print"      is what it does without
+**      "compare"    reads it from pages as far as that is possible, through SQL, and by a SELECT of its own, with the condition
+**                   "where": "ts > 5", and prints "same N rows, way ..." or what differs. Rows may come in any order,
+**                   unless it says "ordered": true
+**      "memory"     scans it again and again, while the Nth allocation fails, until none does
+**      "interrupt"  scans it while another thread interrupts the connection
+**   {"do": "poll", "steps": 1000}               asks scan_poll until a progress handler after that many steps says stop
+**
+** A row is its values: n, i5, r4014000000000000 (the bits), t6162 (UTF-8), b00ff. Ends with 1 if anything differed.
+** Built with sanitizers, and with -Wl,--wrap for what allocates.
+*/
+#include "ext/kernel/json_read.h"
+#include "ext/scan/source.h"
+#include "tests/unit/driver.h"
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- Memory that fails once, at the allocation `fails_at`, or not at all (-1) ---- */
+
+static long allocations, fails_at = -1;
+
+static bool refused(void) {
+  return fails_at >= 0 && allocations++ == fails_at;
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+void *__wrap_malloc(size_t size) {
+  return refused() ? NULL : __real_malloc(size);
+}
+void *__wrap_calloc(size_t count, size_t size) {
+  return refused() ? NULL : __real_calloc(count, size);
+}
+void *__wrap_realloc(void *old, size_t size) {
+  return refused() ? NULL : __real_realloc(old, size);
+}
+
+static sqlite3_mem_methods plain_memory;
+
+static void *sqlite_malloc(int size) {
+  return refused() ? NULL : plain_memory.xMalloc(size);
+}
+static void *sqlite_realloc(void *old, int size) {
+  return refused() ? NULL : plain_memory.xRealloc(old, size);
+}
+
+static void take_over_memory(void) {
+  sqlite3_config(SQLITE_CONFIG_GETMALLOC, &plain_memory);
+  sqlite3_mem_methods failing = plain_memory;
+  failing.xMalloc = sqlite_malloc;
+  failing.xRealloc = sqlite_realloc;
+  sqlite3_config(SQLITE_CONFIG_MALLOC, &failing);
+}
+
+/* ---- Rows as texts. They are the driver's own: their memory never fails ---- */
+
+struct row {
+  int64_t piece;
+  char *text;
+};
+
+struct rows {
+  struct row *rows;
+  size_t n, room;
+  int64_t last_piece;
+  int cleared;
+  size_t n_columns;
+  const char *complaint;
+};
+
+struct text {
+  char *text;
+  size_t length, room;
+};
+
+static void put(struct text *text, const char *format, ...) {
+  va_list arguments;
+  for (;;) {
+    va_start(arguments, format);
+    int n = vsnprintf(text->text ? text->text + text->length : NULL, text->room - text->length, format,
+                      arguments);
+    va_end(arguments);
+    if (text->length + (size_t)n < text->room) {
+      text->length += (size_t)n;
+      return;
+    }
+    text->room = text->room * 2 + (size_t)n + 64;
+    text->text = __real_realloc(text->text, text->room);
+  }
+}
+
+static void put_bytes(struct text *text, char kind, const unsigned char *bytes, size_t n) {
+  put(text, "%c", kind);
+  for (size_t i = 0; i < n; i++) put(text, "%02x", bytes[i]);
+}
+
+static void put_real(struct text *text, double real) {
+  uint64_t bits;
+  memcpy(&bits, &real, sizeof bits);
+  put(text, "r%016" PRIx64, bits);
+}
+
+static void add_row(struct rows *rows, int64_t piece, const struct text *text) {
+  if (rows->n == rows->room) {
+    rows->room = rows->room * 2 + 64;
+    rows->rows = __real_realloc(rows->rows, rows->room * sizeof *rows->rows);
+  }
+  char *copy = __real_malloc(text->length + 1);
+  memcpy(copy, text->text ? text->text : "", text->length + 1);
+  rows->rows[rows->n++] = (struct row){piece, copy};
+}
+
+static void clear_rows(struct rows *rows) {
+  for (size_t i = 0; i < rows->n; i++) free(rows->rows[i].text);
+  free(rows->rows);
+  rows->rows = NULL;
+  rows->n = rows->room = 0;
+  rows->last_piece = INT64_MIN;
+}
+
+/* ---- A sink ---- */
+
+static void check_column(struct rows *rows, const struct batch_column *column, int n) {
+  unsigned seen = 0;
+  for (int i = 0; i < n; i++) seen |= 1u << batch_type_at(column, i);
+  if (seen != column->present) rows->complaint = "`present` is not what is present";
+}
+
+static void put_value(struct text *text, const struct batch_column *column, int i) {
+  switch (batch_type_at(column, i)) {
+  case BATCH_INTEGER:
+    put(text, "i%" PRId64, column->values[i].integer);
+    break;
+  case BATCH_REAL:
+    put_real(text, column->values[i].real);
+    break;
+  case BATCH_TEXT:
+    put_bytes(text, 't', column->values[i].bytes, column->lengths[i]);
+    break;
+  case BATCH_BLOB:
+    put_bytes(text, 'b', column->values[i].bytes, column->lengths[i]);
+    break;
+  default:
+    put(text, "n");
+  }
+}
+
+static int take(void *state, const struct batch *batch) {
+  struct rows *rows = state;
+  struct text text = {0};
+  if (batch->n < 1 || batch->n > BATCH_ROWS) rows->complaint = "a batch without rows, or with too many";
+  if (batch->piece < rows->last_piece) rows->complaint = "pieces not in order";
+  rows->last_piece = batch->piece;
+  for (size_t k = 0; k < rows->n_columns; k++) check_column(rows, &batch->columns[k], batch->n);
+  for (int i = 0; i < batch->n; i++) {
+    text.length = 0;
+    put(&text, "%s", "");
+    for (size_t k = 0; k < rows->n_columns; k++) {
+      if (k) put(&text, " ");
+      put_value(&text, &batch->columns[k], i);
+    }
+    add_row(rows, batch->piece, &text);
+  }
+  free(text.text);
+  return SQLITE_OK;
+}
+
+static void clear(void *state) {
+  struct rows *rows = state;
+  clear_rows(rows);
+  rows->cleared++;
+}
+
+/* ---- Requests ---- */
+
+enum { COLUMNS_MOST = 64, SINKS_MOST = 16 };
+
+struct work {
+  struct json_text strings[COLUMNS_MOST + 4]; /* the columns; then: */
+  char *filter;
+  size_t n_columns;
+  bool through_sql, ordered;
+  int n_sinks;
+  int64_t steps;
+};
+enum { SQL = COLUMNS_MOST, TABLE, WHERE, DO };
+
+static const char *string(const struct work *work, int which) {
+  return work->strings[which].text;
+}
+
+static void read_string(struct json_reader *json, struct json_text *text) {
+  text->length = 0;
+  json_read_string(json, text);
+  json_put_char(text, '\0');
+}
+
+static void read_columns(struct json_reader *json, struct work *work) {
+  size_t count = 0;
+  json_peek(json);
+  json_enter(json);
+  while (json_more(json, ']', &count) && work->n_columns < COLUMNS_MOST)
+    read_string(json, &work->strings[work->n_columns++]);
+}
+
+static bool read_boolean(struct json_reader *json) {
+  bool is = json_peek(json) == JSON_BOOLEAN && json->text[json->at] == 't';
+  json_skip(json);
+  return is;
+}
+
+static int64_t read_integer(struct json_reader *json) {
+  struct json_number number = {0};
+  json_read_number(json, &number);
+  return number.integer;
+}
+
+/* The text of whatever comes. */
+static char *read_any(struct json_reader *json) {
+  json_peek(json);
+  size_t from = json->at;
+  json_skip(json);
+  return strndup(json->text + from, json->at - from);
+}
+
+static void read_member(struct json_reader *json, struct work *work, const char *key) {
+  if (strcmp(key, "sql") == 0) return read_string(json, &work->strings[SQL]);
+  if (strcmp(key, "table") == 0) return read_string(json, &work->strings[TABLE]);
+  if (strcmp(key, "where") == 0) return read_string(json, &work->strings[WHERE]);
+  if (strcmp(key, "do") == 0) return read_string(json, &work->strings[DO]);
+  if (strcmp(key, "columns") == 0) return read_columns(json, work);
+  if (strcmp(key, "sinks") == 0) {
+    work->n_sinks = (int)read_integer(json);
+  } else if (strcmp(key, "steps") == 0) {
+    work->steps = read_integer(json);
+  } else if (strcmp(key, "through_sql") == 0) {
+    work->through_sql = read_boolean(json);
+  } else if (strcmp(key, "ordered") == 0) {
+    work->ordered = read_boolean(json);
+  } else if (strcmp(key, "filter") == 0) {
+    free(work->filter);
+    work->filter = read_any(json);
+  } else {
+    json_fail(json, "no such member");
+  }
+}
+
+static void read_work(const char *line, size_t length, struct work *work) {
+  struct json_reader json = {.text = line, .length = length};
+  struct json_text key = {0};
+  size_t count = 0;
+  *work = (struct work){.n_sinks = 1};
+  json_peek(&json);
+  json_enter(&json);
+  while (json_more(&json, '}', &count)) {
+    read_string(&json, &key);
+    json_colon(&json);
+    read_member(&json, work, key.text);
+  }
+  if (!json_end(&json) || work->n_sinks < 1 || work->n_sinks > SINKS_MOST) {
+    fprintf(stderr, "not a request: %.*s: %s\n", (int)length, line, json.problem);
+    exit(2);
+  }
+  json_free(&key);
+}
+
+static void free_work(struct work *work) {
+  for (size_t i = 0; i < sizeof work->strings / sizeof *work->strings; i++) json_free(&work->strings[i]);
+  free(work->filter);
+}
+
+/* ---- A scan ---- */
+
+struct outcome {
+  int rc;
+  char *error;
+  struct text way;
+  struct rows rows; /* of all sinks, in order */
+};
+
+static int by_piece(const void *a, const void *b) {
+  const struct row *left = *(const struct row *const *)a, *right = *(const struct row *const *)b;
+  if (left->piece != right->piece) return left->piece < right->piece ? -1 : 1;
+  return (left > right) - (left < right);
+}
+
+static int by_text(const void *a, const void *b) {
+  return strcmp(((const struct row *)a)->text, ((const struct row *)b)->text);
+}
+
+/* All sinks' rows as one: by piece, and as they came within one, for a piece goes to one sink. */
+static void join(struct rows *sinks, int n_sinks, struct rows *joined) {
+  size_t n = 0, at = 0;
+  for (int i = 0; i < n_sinks; i++) n += sinks[i].n;
+  struct row **order = __real_malloc((n + 1) * sizeof *order);
+  for (int i = 0; i < n_sinks; i++)
+    for (size_t k = 0; k < sinks[i].n; k++) order[at++] = &sinks[i].rows[k];
+  qsort(order, n, sizeof *order, by_piece);
+  joined->rows = __real_malloc((n + 1) * sizeof *joined->rows);
+  joined->n = joined->room = n;
+  for (size_t i = 0; i < n; i++) joined->rows[i] = *order[i];
+  free(order);
+  for (int i = 0; i < n_sinks; i++) {
+    if (sinks[i].complaint) joined->complaint = sinks[i].complaint;
+    free(sinks[i].rows);
+  }
+}
+
+static int run(struct scan *scan, const struct work *work, struct outcome *outcome) {
+  struct rows rows[SINKS_MOST] = {0};
+  struct scan_sink sinks[SINKS_MOST];
+  for (int i = 0; i < work->n_sinks; i++) {
+    rows[i] = (struct rows){.n_columns = work->n_columns, .last_piece = INT64_MIN};
+    sinks[i] = (struct scan_sink){&rows[i], take, clear};
+  }
+  int rc = scan_run(scan, sinks, work->n_sinks, &outcome->error);
+  put(&outcome->way, "%s", scan_way(scan));
+  join(rows, work->n_sinks, &outcome->rows);
+  return rc;
+}
+
+static void scan_once(sqlite3 *db, const struct work *work, bool through_sql, struct outcome *outcome) {
+  const char *columns[COLUMNS_MOST];
+  struct scan_filter filter;
+  struct scan *scan = NULL;
+  *outcome = (struct outcome){0};
+  for (size_t i = 0; i < work->n_columns; i++) columns[i] = string(work, (int)i);
+  outcome->rc = scan_filter_parse("scan", work->filter, &filter, &outcome->error);
+  if (outcome->rc != SQLITE_OK) return;
+  struct scan_request request = {.function = "scan",
+                                 .table = string(work, TABLE),
+                                 .columns = columns,
+                                 .n_columns = work->n_columns,
+                                 .conditions = filter.conditions,
+                                 .n_conditions = filter.n_conditions,
+                                 .through_sql = through_sql};
+  outcome->rc = scan_open(db, &request, &scan, &outcome->error);
+  if (outcome->rc == SQLITE_OK) outcome->rc = run(scan, work, outcome);
+  scan_close(scan);
+  scan_filter_free(&filter);
+}
+
+static void free_outcome(struct outcome *outcome) {
+  sqlite3_free(outcome->error);
+  free(outcome->way.text);
+  clear_rows(&outcome->rows);
+}
+
+/* The same rows by a SELECT that knows nothing of scans. */
+static void select_rows(sqlite3 *db, const struct work *work, struct outcome *outcome) {
+  struct text sql = {0}, text = {0};
+  sqlite3_stmt *select;
+  *outcome = (struct outcome){0};
+  put(&sql, "SELECT ");
+  for (size_t i = 0; i < work->n_columns; i++) put(&sql, "%sr.[%s]", i ? ", " : "", string(work, (int)i));
+  put(&sql, "%s FROM %s AS r WHERE %s", work->n_columns ? "" : "1", string(work, TABLE),
+      string(work, WHERE) ? string(work, WHERE) : "1");
+  outcome->rc = sqlite3_prepare_v2(db, sql.text, -1, &select, NULL);
+  if (outcome->rc != SQLITE_OK) fprintf(stderr, "%s: %s\n", sql.text, sqlite3_errmsg(db));
+  while (select && (outcome->rc = sqlite3_step(select)) == SQLITE_ROW) {
+    text.length = 0;
+    put(&text, "%s", "");
+    for (int i = 0; i < (int)work->n_columns; i++) {
+      if (i) put(&text, " ");
+      int type = sqlite3_column_type(select, i);
+      if (type == SQLITE_INTEGER) put(&text, "i%lld", sqlite3_column_int64(select, i));
+      if (type == SQLITE_FLOAT) put_real(&text, sqlite3_column_double(select, i));
+      if (type == SQLITE_TEXT) {
+        const unsigned char *bytes = sqlite3_column_text(select, i);
+        put_bytes(&text, 't', bytes, (size_t)sqlite3_column_bytes(select, i));
+      }
+      if (type == SQLITE_BLOB) {
+        const unsigned char *bytes = sqlite3_column_blob(select, i);
+        put_bytes(&text, 'b', bytes, (size_t)sqlite3_column_bytes(select, i));
+      }
+      if (type == SQLITE_NULL) put(&text, "n");
+    }
+    add_row(&outcome->rows, 0, &text);
+  }
+  if (outcome->rc == SQLITE_DONE) outcome->rc = SQLITE_OK;
+  sqlite3_finalize(select);
+  free(sql.text);
+  free(text.text);
+}
+
+/* ---- What is asked for ---- */
+
+static void print_outcome(const struct outcome *outcome) {
+  for (size_t i = 0; i < outcome->rows.n; i++) puts(outcome->rows.rows[i].text);
+  if (outcome->rows.complaint) printf("complaint %s\n", outcome->rows.complaint);
+  if (outcome->rc == SQLITE_OK)
+    printf("way %s\n", outcome->way.text);
+  else
+    printf("error %d %s\n", outcome->rc & 0xff, outcome->error ? outcome->error : "");
+}
+
+/* Is it the same? Says what is not. */
+static bool same(const char *what, struct outcome *outcome, struct outcome *expected, bool ordered) {
+  if (outcome->rows.complaint) return printf("differs %s: %s\n", what, outcome->rows.complaint) < 0;
+  if (outcome->rc != expected->rc)
+    return printf("differs %s: error %d %s, not %d\n", what, outcome->rc,
+                  outcome->error ? outcome->error : "", expected->rc) < 0;
+  if (!ordered) {
+    qsort(outcome->rows.rows, outcome->rows.n, sizeof(struct row), by_text);
+    qsort(expected->rows.rows, expected->rows.n, sizeof(struct row), by_text);
+  }
+  for (size_t i = 0; i < outcome->rows.n && i < expected->rows.n; i++)
+    if (strcmp(outcome->rows.rows[i].text, expected->rows.rows[i].text) != 0)
+      return printf("differs %s: row %zu is %s, not %s (%s)\n", what, i, outcome->rows.rows[i].text,
+                    expected->rows.rows[i].text, outcome->way.text) < 0;
+  if (outcome->rows.n != expected->rows.n)
+    return printf("differs %s: %zu rows, not %zu (%s)\n", what, outcome->rows.n, expected->rows.n,
+                  outcome->way.text) < 0;
+  return true;
+}
+
+static bool compare(sqlite3 *db, const struct work *work) {
+  struct outcome plain, through_sql, pages;
+  select_rows(db, work, &plain);
+  scan_once(db, work, true, &through_sql);
+  scan_once(db, work, false, &pages);
+  bool both = same("through SQL", &through_sql, &plain, work->ordered);
+  both = same("from pages", &pages, &plain, work->ordered) && both;
+  if (both) printf("same %zu rows, way %s\n", plain.rows.n, pages.way.text ? pages.way.text : "none");
+  free_outcome(&plain);
+  free_outcome(&through_sql);
+  free_outcome(&pages);
+  return both;
+}
+
+static bool fail_memory(sqlite3 *db, const struct work *work) {
+  struct outcome good, outcome;
+  bool well = true;
+  scan_once(db, work, work->through_sql, &good);
+  for (long n = 0; well; n++) {
+    allocations = 0;
+    fails_at = n;
+    scan_once(db, work, work->through_sql, &outcome);
+    fails_at = -1;
+    bool over = allocations <= n;
+    if ((outcome.rc & 0xff) != SQLITE_NOMEM || over)
+      well = same("without memory", &outcome, &good, work->ordered);
+    free_outcome(&outcome);
+    if (!over) continue;
+    printf("memory failed %ld times\n", n);
+    break;
+  }
+  free_outcome(&good);
+  return well;
+}
+
+/* Interrupts the connection some milliseconds from now, and again, for SQLite forgets it where nothing runs. */
+static void *interrupt(void *db) {
+  for (int i = 0; i < 20; i++) {
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    sqlite3_interrupt(db);
+  }
+  return NULL;
+}
+
+static void scan_interrupted(sqlite3 *db, const struct work *work) {
+  struct outcome outcome;
+  pthread_t thread;
+  pthread_create(&thread, NULL, interrupt, db);
+  scan_once(db, work, work->through_sql, &outcome);
+  pthread_join(thread, NULL);
+  clear_rows(&outcome.rows);
+  print_outcome(&outcome);
+  free_outcome(&outcome);
+}
+
+static int stop(void *calls) {
+  ++*(int *)calls;
+  return 1;
+}
+
+static void poll_until(sqlite3 *db, int64_t steps) {
+  struct scan_poll poll;
+  struct timespec from, to;
+  int calls = 0, polls = 0, rc = scan_poll_open(&poll, db);
+  clock_gettime(CLOCK_MONOTONIC, &from);
+  sqlite3_progress_handler(db, (int)steps, stop, &calls);
+  while (rc == SQLITE_OK && polls < 100000) rc = scan_poll(&poll), polls++;
+  clock_gettime(CLOCK_MONOTONIC, &to);
+  sqlite3_progress_handler(db, 0, NULL, NULL);
+  scan_poll_close(&poll);
+  double ns = (double)(to.tv_sec - from.tv_sec) * 1e9 + (double)(to.tv_nsec - from.tv_nsec);
+  printf("poll %d after %d, %d calls, ns each %.0f\n", rc, polls, calls, ns / polls);
+}
+
+static bool answer(sqlite3 *db, const struct work *work) {
+  struct outcome outcome;
+  const char *what = string(work, DO) ? string(work, DO) : "print";
+  char *error = NULL;
+  if (string(work, SQL)) {
+    if (sqlite3_exec(db, string(work, SQL), NULL, NULL, &error) != SQLITE_OK) printf("error %s\n", error);
+    sqlite3_free(error);
+    return !error;
+  }
+  if (strcmp(what, "compare") == 0) return compare(db, work);
+  if (strcmp(what, "memory") == 0) return fail_memory(db, work);
+  if (strcmp(what, "poll") == 0) return poll_until(db, work->steps), true;
+  if (strcmp(what, "interrupt") == 0) return scan_interrupted(db, work), true;
+  scan_once(db, work, work->through_sql, &outcome);
+  print_outcome(&outcome);
+  free_outcome(&outcome);
+  return true;
+}
+
+int main(int n, char **arguments) {
+  sqlite3 *db;
+  size_t length;
+  bool well = true;
+  take_over_memory();
+  if (n != 2 ||
+      sqlite3_open_v2(arguments[1], &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI,
+                      NULL) != SQLITE_OK)
+    return 2;
+  sqlite3_busy_timeout(db, 10000);
+  char *input = read_input(&length);
+  for (char *line = input, *end; (end = memchr(line, '\n', length - (size_t)(line - input)));
+       line = end + 1) {
+    struct work work;
+    read_work(line, (size_t)(end - line), &work);
+    well = answer(db, &work) && well;
+    free_work(&work);
+    fflush(stdout);
+  }
+  free(input);
+  sqlite3_close(db);
+  return well ? 0 : 1;
+}
