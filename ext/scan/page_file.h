@@ -17,8 +17,9 @@ struct page_file {
   sqlite3_stmt *hold;  /* keeps the read transaction open */
   uint32_t page_size;  /* bytes, 512 to 65,536 */
   uint32_t usable;     /* without what is reserved at the end of each page */
-  uint32_t page_count; /* pages that the file has now, for sizing only: the snapshot may have others */
+  uint32_t page_count; /* that may be read: those of the snapshot, as far as the file has them */
   enum page_encoding encoding;
+  uint32_t schema_format; /* 1 to 4; 0: not known */
   uint32_t *ambiguous; /* a hash set of page numbers: the file may have another version than the snapshot */
   uint32_t ambiguous_slots, n_ambiguous;
 };
@@ -31,8 +32,8 @@ void page_file_close(struct page_file *file);
 /* Must this page's content be fetched through SQL? */
 bool page_file_is_ambiguous(const struct page_file *file, uint32_t page);
 
-/* Reads n pages from number `first` (from 1) on; false where they can't be read whole. From the thread that owns the
-   connection only. */
+/* Reads n pages from number `first` (from 1) on, up to 2 GB of them; false where they can't be read whole. From the
+   thread that owns the connection only. */
 bool page_file_read(const struct page_file *file, uint32_t first, uint32_t n, unsigned char *pages);
 
 #endif
