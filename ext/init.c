@@ -80,7 +80,10 @@ static const struct {
   const sqlite3_module *module;
 } tables[] = {
     {"density_grid_each", &density_grid_each_module},
+    {"density_grid_scan", &density_grid_scan_module},
+    {"drawdown_scan", &drawdown_scan_module},
     {"lttb_each", &lttb_each_module},
+    {"lttb_scan", &lttb_scan_module},
 };
 
 #ifdef _WIN32

@@ -16,9 +16,9 @@ FUNCTIONS = {  # name: the numbers of arguments
     "time_bucket": [2, 3, 4, 5, 6],
 }
 
-DIRECTONLY = ["almanac_live", "almanac_threads"]  # they do something; the others are deterministic and innocuous
+DIRECTONLY = ["almanac_live", "almanac_threads", "density_grid_scan", "drawdown_scan", "lttb_scan"]  # they do something; the others are deterministic and innocuous
 
-TABLES = ["density_grid_each", "lttb_each"]
+TABLES = ["density_grid_each", "density_grid_scan", "drawdown_scan", "lttb_each", "lttb_scan"]
 
 _POINTS = ("(WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c LIMIT 400)"
            " SELECT i AS id, i * 37 % 101 AS x, i * 53 % 89 + 0.5 AS y FROM c)")
@@ -40,6 +40,9 @@ SAMPLES = [
     f"SELECT rolling_drawdown(y) OVER (ORDER BY id ROWS 9 PRECEDING) FROM {_POINTS}",
     f"SELECT rolling_drawdown(y, 'absolute'), drawdown(y) FROM {_POINTS}",
     f"SELECT drawdown(y, 'absolute') OVER (PARTITION BY x % 3 ORDER BY id RANGE BETWEEN 30 PRECEDING AND 5 FOLLOWING) FROM {_POINTS}",
+    "SELECT grid, trace FROM density_grid_scan('sqlite_master', 'rootpage', 'rootpage', 2, 1)",
+    "SELECT count(*), max(drawdown) FROM drawdown_scan('sqlite_master', 'rootpage', 'rootpage', 3)",
+    "SELECT count(*), max(y) FROM lttb_scan('sqlite_master', 'rootpage', 'rootpage', 3)",
 ]
 
 # Each ends with an error, whose message begins with the function's name.
@@ -53,4 +56,7 @@ MISTAKES = [
     "SELECT drawdown(1, NULL)",
     "SELECT * FROM lttb_each('[[1')",
     "SELECT * FROM density_grid_each('{}')",
+    "SELECT * FROM density_grid_scan('sqlite_master', 'rootpage', 'rootpage', 0, 1)",
+    "SELECT * FROM drawdown_scan('sqlite_master', 'rootpage', 'rootpage', 0)",
+    "SELECT * FROM lttb_scan('sqlite_master', 'none', 'rootpage', 3)",
 ]

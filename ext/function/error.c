@@ -16,6 +16,11 @@ void function_error(sqlite3_context *context, const char *format, ...) {
   sqlite3_free(text);
 }
 
+/* A text, which need not end with a NUL, for a message: quoted, cut after 40 bytes. Freed like the others. */
+char *text_for_message(const char *text, uint32_t length) {
+  return length > 40 ? sqlite3_mprintf("'%.40s...'", text) : sqlite3_mprintf("'%.*s'", (int)length, text);
+}
+
 /*
 ** The value as an error message shows it: NULL, 7, 1.5, 'text' (cut after 40 bytes) or a blob's size.
 ** The caller frees it with sqlite3_free; NULL when out of memory, which %s prints as an empty string.
@@ -30,8 +35,7 @@ char *value_for_message(sqlite3_value *value) {
     return sqlite3_mprintf("%!.15g", sqlite3_value_double(value));
   case SQLITE_TEXT: {
     const char *text = (const char *)sqlite3_value_text(value);
-    int length = sqlite3_value_bytes(value);
-    return length > 40 ? sqlite3_mprintf("'%.40s...'", text) : sqlite3_mprintf("'%s'", text);
+    return text_for_message(text, (uint32_t)sqlite3_value_bytes(value));
   }
   default:
     return sqlite3_mprintf("a blob of %d bytes", sqlite3_value_bytes(value));

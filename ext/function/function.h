@@ -16,6 +16,7 @@ SQLITE_EXTENSION_INIT3
 /* error.c */
 void function_error(sqlite3_context *context, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *value_for_message(sqlite3_value *value);
+char *text_for_message(const char *text, uint32_t length);
 
 /* parameter.c */
 bool parameter_whole(sqlite3_value *value, int64_t *whole);

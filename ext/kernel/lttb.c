@@ -168,6 +168,7 @@ static void end_bucket(struct lttb_stream *stream) {
   stream->next = stream->own;
   stream->own = full;
   points_clear(&stream->next);
+  points_follow(&stream->next, &stream->own);
   stream->bucket++;
   if (stream->n > 2)
     stream->bucket_end = bucket_end(stream->every, stream->bucket, stream->count);
@@ -186,4 +187,8 @@ enum points_problem lttb_stream_add(struct lttb_stream *stream, const struct bat
     if (most == 0) end_bucket(stream);
   }
   return POINTS_FINE;
+}
+
+bool lttb_stream_done(const struct lttb_stream *stream) {
+  return stream->seen == stream->count && !stream->next.unsorted;
 }

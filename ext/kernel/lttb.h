@@ -32,8 +32,11 @@ struct lttb_stream {
 
 void lttb_stream_open(struct lttb_stream *stream, int64_t count, int64_t n, lttb_emit emit, void *to);
 void lttb_stream_close(struct lttb_stream *stream);
-/* Takes the rows of a batch, as points_add_batch does. More points than `count` are passed by. */
+/* Takes the rows of a batch, as points_add_batch does. Points beyond `count` are passed by. */
 enum points_problem lttb_stream_add(struct lttb_stream *stream, const struct batch_column *x,
                                     const struct batch_column *y, int *row, int n);
+
+/* Have all points come, and in order? */
+bool lttb_stream_done(const struct lttb_stream *stream);
 
 #endif

@@ -25,6 +25,15 @@ void points_clear(struct points *points) {
   points->tagged = false;
 }
 
+void points_follow(struct points *points, const struct points *others) {
+  points->any = others->any;
+  points->newest_x = others->newest_x;
+  points->newest_x_real = others->newest_x_real;
+  points->unsorted = others->unsorted;
+  points->x_real = others->x_real;
+  points->x_text = others->x_text;
+}
+
 int64_t points_count(const struct points *points) {
   int64_t count = 0;
   points_note_used(points);

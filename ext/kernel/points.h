@@ -10,6 +10,7 @@
 #define ALMANAC_POINTS_H
 #include "ext/kernel/batch.h"
 #include "ext/kernel/chunks.h"
+#include "ext/kernel/go_on.h"
 #include <stdbool.h>
 #include <string.h>
 
@@ -53,6 +54,8 @@ void points_init(struct points *points);
 void points_free(struct points *points);
 /* Forgets the points, and keeps their memory for others. What they say of the order of x stays. */
 void points_clear(struct points *points);
+/* What comes to `points`, which are cleared, comes after the newest of the others: so says their order of x. */
+void points_follow(struct points *points, const struct points *others);
 
 /* Adds a point of any types; false when out of memory. No x may be infinite, nothing NaN. */
 bool points_add(struct points *points, const struct point_value *x, const struct point_value *y);
@@ -89,16 +92,6 @@ static inline bool points_add_alike(struct points *points, uint32_t kind, uint64
 bool point_time(const char *text, size_t length, struct point_value *x);
 
 int64_t points_count(const struct points *points);
-
-/* Asked every few milliseconds by what takes long; false: stop. NULL: nobody to ask. */
-struct go_on {
-  bool (*ask)(void *state);
-  void *state;
-};
-
-static inline bool go_on_asked(const struct go_on *go_on) {
-  return !go_on || go_on->ask(go_on->state);
-}
 
 /* Sorts the points by x, stably, if they came unsorted; false when out of memory, or told to stop. */
 bool points_sort(struct points *points, const struct go_on *go_on);

@@ -59,11 +59,11 @@ const char *scan_argument_name(struct scan_table *table, sqlite3_value *value, c
 
 /* ---- Scans ---- */
 
-/* Hands an error text of ext/scan to the table. */
-static int scan_failed(struct scan_table *table, int rc, char *error) {
-  if (error) {
+int table_scan_failed(struct scan_table *table, int rc, char **error) {
+  if (*error) {
     sqlite3_free(table->base.zErrMsg);
-    table->base.zErrMsg = error;
+    table->base.zErrMsg = *error;
+    *error = NULL;
   }
   return rc;
 }
@@ -82,7 +82,7 @@ static int parse_filter(struct scan_table *table, struct table_scan *scan, sqlit
   const char *json = argument_text(table, filter);
   if (!json) return SQLITE_NOMEM;
   int rc = scan_filter_parse(table->function, json, &scan->filter, &error);
-  return scan_failed(table, rc, error);
+  return table_scan_failed(table, rc, &error);
 }
 
 int table_scan_open(struct scan_table *table, struct table_scan *scan, const char *name,
@@ -100,7 +100,7 @@ int table_scan_open(struct scan_table *table, struct table_scan *scan, const cha
       .n_conditions = scan->filter.n_conditions,
   };
   rc = scan_open(table->db, &scan->request, &scan->scan, &error);
-  return scan_failed(table, rc, error);
+  return table_scan_failed(table, rc, &error);
 }
 
 int table_scan_run(struct scan_table *table, struct table_scan *scan, const struct scan_sink *sinks,
@@ -109,7 +109,7 @@ int table_scan_run(struct scan_table *table, struct table_scan *scan, const stru
   sqlite3_free(*way);
   *way = NULL;
   int rc = scan_run(scan->scan, sinks, n_sinks, &error);
-  if (rc != SQLITE_OK) return scan_failed(table, rc, error);
+  if (rc != SQLITE_OK) return table_scan_failed(table, rc, &error);
   *way = sqlite3_mprintf("%s", scan_way(scan->scan));
   return *way ? SQLITE_OK : SQLITE_NOMEM;
 }
@@ -118,4 +118,37 @@ void table_scan_close(struct table_scan *scan) {
   if (scan->scan) scan_close(scan->scan);
   scan_filter_free(&scan->filter);
   *scan = (struct table_scan){0};
+}
+
+/* ---- For sinks and kernels ---- */
+
+char *batch_value_for_message(const struct batch_column *column, int row) {
+  union batch_value value = column->values[row];
+  switch (batch_type_at(column, row)) {
+  case BATCH_INTEGER:
+    return sqlite3_mprintf("%lld", (long long)value.integer);
+  case BATCH_REAL:
+    return sqlite3_mprintf("%!.15g", value.real);
+  case BATCH_TEXT:
+    return text_for_message((const char *)value.bytes, column->lengths[row]);
+  case BATCH_BLOB:
+    return sqlite3_mprintf("a blob of %u bytes", column->lengths[row]);
+  default:
+    return sqlite3_mprintf("NULL");
+  }
+}
+
+static bool ask(void *state) {
+  struct table_patience *patience = state;
+  patience->rc = scan_poll(&patience->poll);
+  return patience->rc == SQLITE_OK;
+}
+
+int table_patience_open(struct scan_table *table, struct table_patience *patience) {
+  *patience = (struct table_patience){.go_on = {.ask = ask, .state = patience}};
+  return scan_poll_open(&patience->poll, table->db);
+}
+
+void table_patience_close(struct table_patience *patience) {
+  scan_poll_close(&patience->poll);
 }

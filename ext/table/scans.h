@@ -2,8 +2,9 @@
 ** What the table-valued functions that read a table share (rollup_scan, ...).
 **
 ** Such a function reads everything in its xFilter and keeps the result, which xNext hands out. Its columns: what it
-** gives; then `way HIDDEN`, which tells how the table was read (scan_way); then one hidden column for each argument,
-** of a name that is none of the others: table_name, time_column, width, filter, ...
+** gives; then one hidden column for each argument, of a name that is none of the others: table_name, time_column, width,
+** filter, ... (SQLite gives arguments to hidden columns from left to right); then `way HIDDEN`, which tells how the
+** table was read (scan_way).
 **
 **   xConnect    scan_table_connect
 **   xBestIndex  table_take_arguments, with the column of the first argument
@@ -13,7 +14,8 @@
 */
 #ifndef ALMANAC_SCANS_H
 #define ALMANAC_SCANS_H
-#include "ext/scan/scan.h"
+#include "ext/kernel/go_on.h"
+#include "ext/scan/source.h"
 #include "ext/settings.h"
 #include "ext/table/table.h"
 
@@ -65,5 +67,23 @@ int table_scan_open(struct scan_table *table, struct table_scan *scan, const cha
 int table_scan_run(struct scan_table *table, struct table_scan *scan, const struct scan_sink *sinks,
                    int n_sinks, char **way);
 void table_scan_close(struct table_scan *scan);
+
+/* Makes *error, an sqlite3_malloc'ed text or NULL, the table's message; returns rc. */
+int table_scan_failed(struct scan_table *table, int rc, char **error);
+
+/* A batch's value as messages show it, to be freed by sqlite3_free; needs SQLite's memory only, so any thread may. */
+char *batch_value_for_message(const struct batch_column *column, int row);
+
+/*
+** For kernels that take long after the reading: may they go on? On the thread of the connection. After a kernel
+** that was told to stop, `rc` says why (SQLITE_INTERRUPT). What is not open is all zero.
+*/
+struct table_patience {
+  struct go_on go_on;
+  struct scan_poll poll;
+  int rc;
+};
+int table_patience_open(struct scan_table *table, struct table_patience *patience);
+void table_patience_close(struct table_patience *patience);
 
 #endif

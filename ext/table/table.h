@@ -18,4 +18,9 @@ bool table_json_argument(sqlite3_vtab *table, sqlite3_value *value, const char *
 extern const sqlite3_module density_grid_each_module;
 extern const sqlite3_module lttb_each_module;
 
+/* density_grid_scan.c, drawdown_scan.c, lttb_scan.c */
+extern const sqlite3_module density_grid_scan_module;
+extern const sqlite3_module drawdown_scan_module;
+extern const sqlite3_module lttb_scan_module;
+
 #endif
