@@ -1,0 +1,182 @@
+#include "ext/scan/rows.h"
+#include <stdlib.h>
+
+static const char malformed[] = "malformed page";
+
+bool rows_open(struct rows *rows, const struct scan *scan, const struct btree_shape *tree,
+               struct chain_reader chains) {
+  rows->tree = tree;
+  rows->chains = chains;
+  rows->wants_rowid = false;
+  rows->n = rows->n_chained = 0;
+  rows->arena = NULL;
+  rows->arena_size = rows->chained_bytes = 0;
+  rows->why = NULL;
+  for (size_t i = 0; i < scan->n_fields; i++) rows->wants_rowid |= scan->fields[i].place == FIELD_ROWID;
+  return shape_table_open(&rows->shapes, scan);
+}
+
+void rows_close(struct rows *rows) {
+  shape_table_close(&rows->shapes);
+  free(rows->arena);
+}
+
+static int not_understood(struct rows *rows, const char *why) {
+  rows->why = why;
+  return SOURCE_NOT_UNDERSTOOD;
+}
+
+/* The shape of a record whose header goes beyond its cell, into its chain. */
+static int find_far_shape(struct rows *rows, const unsigned char *record, uint32_t payload, uint32_t local,
+                          int *slot) {
+  uint32_t header = shape_header_size(record, payload);
+  struct shape_field all = {.size = header}, there = all;
+  unsigned char *bytes = calloc(1, (size_t)header + PAGE_SLACK);
+  if (!bytes) return SQLITE_NOMEM;
+  struct chain chain = {record, local, &all, &there, 1, 1, bytes};
+  int code = rows->chains.read(rows->chains.state, &chain, 1, &rows->why);
+  *slot = code == SQLITE_OK ? shape_find(&rows->shapes, bytes, payload, header) : SHAPE_MALFORMED;
+  free(bytes);
+  return code;
+}
+
+/* Keeps a row for rows_collect(). Its shape is the packed one. */
+static void add_chained(struct rows *rows, const unsigned char *record, uint32_t local, int slot) {
+  const struct shape_table *shapes = &rows->shapes;
+  const struct shape_field *fields = shapes->fields + slot;
+  rows->chained[rows->n_chained] = rows->n;
+  rows->chain[rows->n_chained++] = (struct chain){
+      record, local, fields, fields + SHAPE_PACKED, shapes->scan->n_fields, 2 * SHAPE_SLOTS, NULL};
+  rows->chained_bytes += shapes->shapes[slot].packed;
+  rows->record[rows->n] = record;
+  rows->shape[rows->n] = (uint16_t)(slot + SHAPE_PACKED);
+}
+
+/* Adds a row of any kind; `room` bytes are left in the page from its record on. */
+static int add_row(struct rows *rows, const unsigned char *record, uint64_t payload, uint32_t room,
+                   int64_t rowid) {
+  if (payload > INT32_MAX) return not_understood(rows, malformed);
+  uint32_t local = btree_local(rows->tree, (uint32_t)payload);
+  if (local + (local < payload ? 4 : 0) > room) return not_understood(rows, malformed);
+  int slot = shape_find(&rows->shapes, record, (uint32_t)payload, local);
+  if (slot == SHAPE_NOT_LOCAL && local < payload) {
+    int code = find_far_shape(rows, record, (uint32_t)payload, local, &slot);
+    if (code != SQLITE_OK) return code;
+  }
+  if (slot == SHAPE_FULL) return ROWS_FULL;
+  if (slot == SHAPE_NO_DEFAULT) return not_understood(rows, "column's default");
+  if (slot < 0) return not_understood(rows, malformed);
+  if (rows->shapes.shapes[slot].needed > local) {
+    if (rows->chained_bytes > CHAINED_MAX) return ROWS_FULL;
+    add_chained(rows, record, local, slot);
+  } else {
+    rows->record[rows->n] = record;
+    rows->shape[rows->n] = (uint16_t)slot;
+  }
+  rows->rowid[rows->n++].integer = rowid;
+  return SQLITE_OK;
+}
+
+int rows_add_cell(struct rows *rows, const unsigned char *cell, uint32_t room) {
+  if (rows->n == BATCH_ROWS) return ROWS_FULL;
+  uint64_t payload;
+  unsigned n = varint_read(cell, &payload);
+  return n < room ? add_row(rows, cell + n, payload, room - n, 0) : not_understood(rows, malformed);
+}
+
+/* rows_add_leaf for one kind of tree and one length of keys, which the compiler knows. Whatever is not plain goes to
+   add_row. */
+static inline __attribute__((always_inline)) int add_leaf(struct rows *rows, const struct btree_cells *cells,
+                                                          const unsigned char *page, uint32_t *cell,
+                                                          const bool has_rowids, const unsigned words) {
+  const uint32_t usable = rows->tree->usable, local_max = rows->tree->local_max;
+  const uint32_t first = cells->first, room = cells->last - first, n_cells = cells->n;
+  const unsigned char *pointers = cells->pointers;
+  const bool wants_rowid = has_rowids && rows->wants_rowid;
+  const struct shape_table *table = &rows->shapes;
+  const struct shape *shapes = table->shapes;
+  int n = rows->n, code = SQLITE_OK;
+  uint32_t i = *cell;
+  for (; i < n_cells; i++) {
+    uint32_t at = bytes_be16(pointers + 2 * i);
+    uint64_t payload, rowid = 0;
+    if (n == BATCH_ROWS) {
+      code = ROWS_FULL;
+      break;
+    }
+    if (at - first > room) {
+      code = not_understood(rows, malformed);
+      break;
+    }
+    payload = page[at++];
+    if (payload >= 0x80) at += varint_read(page + at - 1, &payload) - 1;
+    if (has_rowids) {
+      uint64_t le = bytes_le64(page + at);
+      unsigned length = varint_length(le);
+      if (wants_rowid) {
+        if (length < 9)
+          rowid = varint_value(le, length);
+        else
+          varint_read(page + at, &rowid);
+        rows->rowid[n].integer = (int64_t)rowid;
+      }
+      at += length;
+    }
+    const unsigned char *record = page + at;
+    int slot = shape_find_fast(table, record, words);
+    if (slot >= 0 && payload <= local_max && at + payload <= usable &&
+        (uint32_t)payload - shapes[slot].needed <= shapes[slot].spare) {
+      rows->record[n] = record;
+      rows->shape[n++] = (uint16_t)slot;
+      continue;
+    }
+    rows->n = n;
+    code = at < usable ? add_row(rows, record, payload, usable - at, (int64_t)rowid)
+                       : not_understood(rows, malformed);
+    if (code != SQLITE_OK) break;
+    n++;
+  }
+  rows->n = n;
+  *cell = i;
+  return code;
+}
+
+int rows_add_leaf(struct rows *rows, const struct btree_cells *cells, const unsigned char *page,
+                  uint32_t *cell) {
+  bool table = rows->tree->has_rowids;
+  switch (rows->shapes.words) {
+  case 1:
+    return table ? add_leaf(rows, cells, page, cell, true, 1) : add_leaf(rows, cells, page, cell, false, 1);
+  case 2:
+    return table ? add_leaf(rows, cells, page, cell, true, 2) : add_leaf(rows, cells, page, cell, false, 2);
+  default:
+    return add_leaf(rows, cells, page, cell, table, rows->shapes.words);
+  }
+}
+
+int rows_collect(struct rows *rows) {
+  if (!rows->n_chained) return SQLITE_OK;
+  if (rows->chained_bytes + PAGE_SLACK > rows->arena_size) {
+    free(rows->arena);
+    rows->arena_size = rows->chained_bytes + PAGE_SLACK;
+    rows->arena = calloc(1, rows->arena_size);
+    if (!rows->arena) {
+      rows->arena_size = 0;
+      return SQLITE_NOMEM;
+    }
+  }
+  unsigned char *into = rows->arena;
+  for (int i = 0; i < rows->n_chained; i++) {
+    int row = rows->chained[i];
+    rows->record[row] = rows->chain[i].into = into;
+    into += rows->shapes.shapes[rows->shape[row] - SHAPE_PACKED].packed;
+  }
+  return rows->chains.read(rows->chains.state, rows->chain, (size_t)rows->n_chained, &rows->why);
+}
+
+void rows_clear(struct rows *rows) {
+  rows->n = rows->n_chained = 0;
+  rows->chained_bytes = 0;
+  if (rows->shapes.n == SHAPES_MAX || rows->shapes.words_next > rows->shapes.words)
+    shape_table_clear(&rows->shapes);
+}

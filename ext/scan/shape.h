@@ -1,0 +1,99 @@
+/*
+** Shapes of records: where the wanted fields of a record are, and of what type. A record begins with a header, the
+** list of its fields' serial types (the file format, section 2.1). Rows of equal headers are of one shape, and a table
+** has few shapes, so that a header is understood once and then found again by its bytes. Fields behind a text or a blob
+** are at an offset that depends on its length, but that is in the header, too.
+*/
+#ifndef ALMANAC_SCAN_SHAPE_H
+#define ALMANAC_SCAN_SHAPE_H
+#include "ext/scan/bytes.h"
+#include "ext/scan/source.h"
+
+/* A wanted field in the records of a shape. A number's bits are those of the big-endian 8 bytes at `offset`, shifted
+   right by `shift` (signed), `keep` of them, and `constant`. */
+struct shape_field {
+  uint64_t keep, constant;
+  uint32_t offset; /* bytes, from the payload's start */
+  uint32_t size;   /* bytes in the payload; a default's length */
+  uint8_t type;    /* enum batch_type of the value as it is to be handed out */
+  uint8_t shift;   /* bits */
+  bool is_default; /* the record ends before this field */
+  bool converted;  /* an integer that is to be handed out as a real */
+};
+
+struct shape {
+  uint32_t needed; /* bytes of payload, up to the last wanted field's end */
+  uint32_t spare;  /* how many there may be beyond: none where that is the record's last field */
+  uint32_t packed; /* bytes of the wanted fields alone */
+};
+
+/* A row's shape is a slot of the table, or that plus SHAPE_PACKED: the same with the wanted fields alone in the payload,
+   side by side. */
+enum { SHAPE_SLOTS = 2048, SHAPES_MAX = 768, SHAPE_PACKED = SHAPE_SLOTS, SHAPE_WORDS_MAX = 9 };
+
+/* A hash table from headers to shapes. A key is a header up to the last wanted field's serial type, padded with zeros; in
+   a free slot the key begins with 0, as no header does. */
+struct shape_table {
+  const struct scan *scan;
+  size_t *by_place; /* the fields that are in records, in the order of their places */
+  size_t n_by_place;
+  uint32_t n_types; /* serial types in a key, if the record has that many */
+  unsigned words;   /* 8-byte words of a key; more are needed: words_next */
+  unsigned words_next;
+  int n;                           /* shapes in the table, */
+  uint16_t slots[SHAPES_MAX];      /* and where they are */
+  uint64_t plain[SHAPE_WORDS_MAX]; /* a mask: the key where each of its varints has one byte */
+  uint64_t *keys;                  /* SHAPE_SLOTS * words */
+  struct shape *shapes;            /* SHAPE_SLOTS */
+  struct shape_field *fields;      /* field * 2 * SHAPE_SLOTS + slot */
+};
+
+/* A field in all shapes, by slot. */
+static inline const struct shape_field *shape_fields(const struct shape_table *table, size_t field) {
+  return table->fields + field * 2 * SHAPE_SLOTS;
+}
+
+/* False: out of memory; also then to be closed. */
+bool shape_table_open(struct shape_table *table, const struct scan *scan);
+void shape_table_close(struct shape_table *table);
+
+/* Forgets all shapes: whoever has slots of them is done with them. */
+void shape_table_clear(struct shape_table *table);
+
+/* The shape of a record of `payload` bytes, the first `local` of which are at `record` (PAGE_SLACK more may be read): a
+   slot, or one of these. */
+enum {
+  SHAPE_FULL = -1,      /* the table has to be cleared first */
+  SHAPE_MALFORMED = -2, /* no record at all, or one that is not understood */
+  SHAPE_NOT_LOCAL = -3, /* more of it is needed: shape_header_size() bytes */
+  SHAPE_NO_DEFAULT = -4 /* it ends before a field whose default is not known */
+};
+int shape_find(struct shape_table *table, const unsigned char *record, uint32_t payload, uint32_t local);
+
+/* 0: malformed. */
+uint32_t shape_header_size(const unsigned char *record, uint32_t payload);
+
+/* Where the search for a key begins: a step for each word, then the slot. */
+static inline uint64_t shape_hash(uint64_t hash, uint64_t word) {
+  return (hash ^ hash >> 29) * 0xff51afd7ed558ccdu + word;
+}
+static inline unsigned shape_slot(uint64_t hash) {
+  return (unsigned)(hash * 0x9e3779b97f4a7c15u >> 53);
+}
+
+/* shape_find's fast way, for `words` that the compiler knows: a slot, or -1, and shape_find knows more. */
+static inline int shape_find_fast(const struct shape_table *table, const unsigned char *record,
+                                  const unsigned words) {
+  uint64_t long_ones = 0, differs = 0, hash = 0;
+  for (unsigned i = 0; i < words; i++) {
+    uint64_t word = bytes_le64(record + 8 * i) & table->plain[i];
+    long_ones |= word;
+    hash = shape_hash(hash, word);
+  }
+  unsigned slot = shape_slot(hash);
+  for (unsigned i = 0; i < words; i++)
+    differs |= (bytes_le64(record + 8 * i) & table->plain[i]) ^ table->keys[slot * words + i];
+  return (long_ones & 0x8080808080808080u) | differs | (record[0] <= table->n_types) ? -1 : (int)slot;
+}
+
+#endif
