@@ -23,7 +23,8 @@ bool shape_table_open(struct shape_table *table, const struct scan *scan) {
   table->by_place = malloc((scan->n_fields + 1) * sizeof *table->by_place);
   table->keys = malloc(SHAPE_SLOTS * SHAPE_WORDS_MAX * sizeof *table->keys);
   table->shapes = malloc(SHAPE_SLOTS * sizeof *table->shapes);
-  table->fields = malloc(2 * SHAPE_SLOTS * (scan->n_fields + 1) * sizeof *table->fields);
+  table->fields =
+      calloc(2 * SHAPE_SLOTS * (scan->n_fields + 1), sizeof *table->fields); /* a rowid has no bytes */
   if (!table->by_place || !table->keys || !table->shapes || !table->fields) return false;
   sort_fields(table);
   table->words_next = table->n_types / 8 + 1; /* with the header's size that many bytes and one more */

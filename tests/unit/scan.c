@@ -415,8 +415,8 @@ static bool same(const char *what, struct outcome *outcome, struct outcome *expe
     return printf("differs %s: error %d %s, not %d\n", what, outcome->rc,
                   outcome->error ? outcome->error : "", expected->rc) < 0;
   if (!ordered) {
-    qsort(outcome->rows.rows, outcome->rows.n, sizeof(struct row), by_text);
-    qsort(expected->rows.rows, expected->rows.n, sizeof(struct row), by_text);
+    if (outcome->rows.n) qsort(outcome->rows.rows, outcome->rows.n, sizeof(struct row), by_text);
+    if (expected->rows.n) qsort(expected->rows.rows, expected->rows.n, sizeof(struct row), by_text);
   }
   for (size_t i = 0; i < outcome->rows.n && i < expected->rows.n; i++)
     if (strcmp(outcome->rows.rows[i].text, expected->rows.rows[i].text) != 0)
