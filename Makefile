@@ -26,11 +26,11 @@ all: $(BUILD)/lib/almanac.so $(BUILD)/bin/almanac
 
 $(BUILD)/lib/almanac.so: $(lib_objects)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--gc-sections $(if $(findstring sanitize,$(CFLAGS) $(LDFLAGS)),,-Wl,-z,defs) -o $@ $(lib_objects) -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--gc-sections $(if $(findstring sanitize,$(CFLAGS) $(LDFLAGS)),,-Wl,-z,defs) -o $@ $(lib_objects) -pthread -lm
 
 $(BUILD)/bin/almanac: $(core_objects) $(tool_objects)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections -o $@ $(core_objects) $(tool_objects) -lsqlite3 -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections -o $@ $(core_objects) $(tool_objects) -lsqlite3 -pthread -lm
 
 $(BUILD)/obj/lib/%.o: %.c | check-sqlite
 	@mkdir -p $(@D)

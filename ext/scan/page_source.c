@@ -192,20 +192,9 @@ static int run_crew(struct page_source *source, int n_sinks) {
   return code;
 }
 
-/* Texts are compared as UTF-8 here; by SQLite, where they are UTF-16, byte by byte of that, which is another order. */
-static bool orders_utf16(const struct scan *scan, const struct page_file *file) {
-  for (size_t i = 0; i < scan->n_tests && file->encoding != PAGE_UTF8; i++) {
-    const struct scan_test *test = &scan->tests[i];
-    bool is_order = test->operator!= SCAN_EQUAL && test->operator!= SCAN_DIFFERS;
-    if (is_order && test->values[0].type == BATCH_TEXT) return true;
-  }
-  return false;
-}
-
 static int run_open_file(struct page_source *source, int n_sinks) {
   const struct page_file *file = &source->file;
   if (file->n_ambiguous > file->page_count / 4) return not_understood(source, "changed pages");
-  if (orders_utf16(source->scan, file)) return not_understood(source, "an order of UTF-16");
   if (!sqlite3_threadsafe()) n_sinks = 1; /* nor may sinks ask such a library for memory then */
   btree_shape_of(&source->tree, file, source->scan->without_rowid);
   if (!rowid_ranges_of(source->scan, &source->wanted)) return SQLITE_NOMEM;
