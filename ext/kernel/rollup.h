@@ -4,8 +4,8 @@
 ** A group is a bucket (unless there is no grain) and a value for each key column. Buckets are time_bucket()'s; a row
 ** whose time is NULL, or has no bucket (time_bucket gives NULL), is skipped. Keys are grouped as SQL's GROUP BY
 ** does: NULLs are one group, numbers are compared exactly (1 and 1.0 are one group, 2^53 and 2^53 + 1 are two), texts
-** by their collation. Of equal keys or buckets that look different, the integer is shown, or the text whose bytes
-** sort first.
+** by their collation. Of equal keys or buckets that look different (1 and 1.0; 'a' and 'A' under NOCASE), one is shown in
+** all groups: the integer, or the text whose bytes sort first.
 ** Of each value column is kept what the spec asks for, over its values that are not NULL. Nothing depends on the
 ** order of rows, or on how they were spread over several rollups that are merged, but the last digits of
 ** sums of reals: those are added in the order in which rows come, so that n of them are within n * 2^-53 of the
@@ -67,9 +67,9 @@ enum rollup_status {
 
 /* A value. Bytes belong to the rollup, and stay until it takes more, is cleared or closed. */
 struct rollup_value {
-  enum batch_type type;
   union batch_value is;
-  uint32_t length;
+  uint32_t length; /* of bytes */
+  enum batch_type type;
 };
 
 /* What is kept of a value column in a group. Not asked for, or without a value: NULL. */
