@@ -29,14 +29,20 @@ static bool is_calendar(const struct time_grain *grain) {
   return grain->zone || grain->kind == TIME_MONTHS;
 }
 
+/* Ends at the last integer, where times don't go on with the first. */
+static struct time_stretch clipped(int64_t from, int64_t width) {
+  bool fits = width <= 1 || from <= INT64_MAX - (width - 1);
+  uint64_t rest = (uint64_t)INT64_MAX - (uint64_t)from + 1;
+  return (struct time_stretch){.from = from, .width = fits ? (uint64_t)width : rest};
+}
+
 /* Of the bucket that starts at `start` and holds `ts`, both integers: at least ts itself. */
 static struct time_stretch stretch_of(const struct time_grain *grain, int64_t ts, int64_t start) {
-  if (!is_calendar(grain) && grain->width_ticks > 0)
-    return (struct time_stretch){.from = start, .width = (uint64_t)grain->width_ticks};
+  if (!is_calendar(grain) && grain->width_ticks > 0) return clipped(start, grain->width_ticks);
   int64_t width = 0, width_s = 0;
   if (is_calendar(grain)) width_s = whole_bucket_s(grain, time_floor_div(start, grain->ticks_per_s));
   if (!__builtin_mul_overflow(width_s, grain->ticks_per_s, &width) && width > 0) {
-    struct time_stretch stretch = {.from = start, .width = (uint64_t)width};
+    struct time_stretch stretch = clipped(start, width);
     if (stretch_has(&stretch, ts)) return stretch;
   }
   return (struct time_stretch){.from = ts, .width = 1};

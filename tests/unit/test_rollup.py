@@ -14,5 +14,5 @@ def test_kernel():
                     "-fsanitize=address,undefined", "-fno-sanitize-recover", "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free", "-I.",
                     "-o", program, "tests/unit/rollup.c", "ext/kernel/chunks.c", *kernels, "-lm"], cwd=ROOT, check=True)
     seed = int(os.environ.get("ALMANAC_SEED", random.randrange(1 << 32)))
-    done = subprocess.run([program, str(seed), "300"], capture_output=True, text=True)
+    done = subprocess.run([program, str(seed), "100"], capture_output=True, text=True)
     assert done.returncode == 0, f"seed {seed}\n{done.stdout}{done.stderr}"
