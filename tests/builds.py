@@ -24,5 +24,5 @@ def variant(name, *settings, targets=("lib/almanac.so",)):
     return target
 
 
-def sanitized():
-    return variant("sanitized", "CC=gcc", f"CFLAGS={SANITIZE}")
+def sanitized(targets=("lib/almanac.so",)):
+    return variant("sanitized", "CC=gcc", f"CFLAGS={SANITIZE}", targets=targets)

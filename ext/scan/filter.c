@@ -23,19 +23,23 @@ struct reading {
 
 /* ---- Errors ---- */
 
-static int fail(struct reading *reading, const char *column, const char *problem, const char *shown) {
-  long long at = (long long)reading->json.at + 1;
+/* Says what is wrong where the reader stands. */
+static int fail(struct reading *reading, const char *column, const char *problem) {
+  const struct json_reader *json = &reading->json;
+  char *where = sqlite3_mprintf("at byte %lld of %lld%s%!.20s", (sqlite3_int64)json->at + 1,
+                                (sqlite3_int64)json->length, json->at < json->length ? ", from here: " : "",
+                                json->text + json->at);
+  char *of = column ? sqlite3_mprintf("column \"%s\": ", column) : sqlite3_mprintf("");
   *reading->error =
-      column ? sqlite3_mprintf("%s: filter: column \"%s\": %s%s, at byte %lld of %lld", reading->function,
-                               column, problem, shown, at, (long long)reading->json.length)
-             : sqlite3_mprintf("%s: filter: %s%s, at byte %lld of %lld", reading->function, problem, shown,
-                               at, (long long)reading->json.length);
+      where && of ? sqlite3_mprintf("%s: filter: %s%s, %s", reading->function, of, problem, where) : NULL;
+  sqlite3_free(where);
+  sqlite3_free(of);
   return *reading->error ? SQLITE_ERROR : SQLITE_NOMEM;
 }
 
 static int fail_json(struct reading *reading) {
   if (reading->scratch.failed) return SQLITE_NOMEM;
-  return fail(reading, NULL, "broken JSON: ", reading->json.problem);
+  return fail(reading, NULL, reading->json.problem);
 }
 
 /* ---- Values ---- */
@@ -86,7 +90,7 @@ static int read_value(struct reading *reading, const char *column) {
     return fail_json(reading);
   default:
     return fail(reading, column,
-                "a list or an object within it; write a string, a number, true, false or null", "");
+                "a list or an object within it; write a string, a number, true, false or null");
   }
   reading->n_values++;
   return json_skip(&reading->json) ? SQLITE_OK : fail_json(reading);
@@ -100,7 +104,7 @@ static int read_operand(struct reading *reading, const char *column, enum scan_o
   if (json_peek(&reading->json) != JSON_ARRAY) {
     rc = read_value(reading, column);
   } else if (operator!= SCAN_EQUAL) {
-    return fail(reading, column, "a list can only be compared by =", "");
+    return fail(reading, column, "a list can only be compared by =");
   } else {
     json_enter(&reading->json);
     while (rc == SQLITE_OK && json_more(&reading->json, ']', &count)) rc = read_value(reading, column);
@@ -120,6 +124,8 @@ static int read_operator(struct reading *reading, const char *column, enum scan_
   static const char *const names[] = {"=", "!=", "<", "<=", ">", ">="};
   const char *name;
   uint32_t length;
+  json_peek(&reading->json); /* passes blanks */
+  size_t start = reading->json.at;
   int rc = read_text(reading, &name, &length);
   if (rc != SQLITE_OK) return rc;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -128,7 +134,8 @@ static int read_operator(struct reading *reading, const char *column, enum scan_
     json_colon(&reading->json);
     return SQLITE_OK;
   }
-  return fail(reading, column, "unknown operator, not one of = != < <= > >=: ", name);
+  reading->json.at = start;
+  return fail(reading, column, "an operator must be one of = != < <= > >=");
 }
 
 static int read_column(struct reading *reading) {
@@ -138,7 +145,7 @@ static int read_column(struct reading *reading) {
   enum scan_operator operator= SCAN_EQUAL;
   int rc = read_text(reading, &column, &length);
   if (rc != SQLITE_OK) return rc;
-  if (strlen(column) != length) return fail(reading, column, "a NUL in its name", "");
+  if (strlen(column) != length) return fail(reading, column, "a NUL in its name");
   json_colon(&reading->json);
   if (json_peek(&reading->json) != JSON_OBJECT) return read_operand(reading, column, SCAN_EQUAL);
   json_enter(&reading->json);
@@ -155,7 +162,7 @@ static int read_filter(struct reading *reading) {
   enum json_kind kind = json_peek(&reading->json);
   if (kind == JSON_BAD) return fail_json(reading);
   if (kind != JSON_OBJECT)
-    return fail(reading, NULL, "not a JSON object, such as {\"panel_id\": 7, \"ts\": {\">=\": 100}}", "");
+    return fail(reading, NULL, "not a JSON object, such as {\"panel_id\": 7, \"ts\": {\">=\": 100}}");
   json_enter(&reading->json);
   while (rc == SQLITE_OK && json_more(&reading->json, '}', &count)) rc = read_column(reading);
   if (rc == SQLITE_OK && !json_end(&reading->json)) rc = fail_json(reading);

@@ -242,7 +242,7 @@ static int leave_to_sqlite(struct scan *scan, const char *schema, const char *co
                            char **error) {
   sqlite3_stmt *probe;
   scan->schema = schema ? scan_text(scan, "%s", schema) : NULL;
-  scan->not_pages = "it is not in the schema";
+  if (!scan->not_pages) scan->not_pages = "it is not in the schema";
   if (schema && !scan->schema) return SQLITE_NOMEM;
   int rc = sql_source_prepare(scan, 0, NULL, &probe, error);
   sqlite3_finalize(probe);

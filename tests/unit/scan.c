@@ -3,16 +3,20 @@
 **
 **   {"sql": "ATTACH ..."}                       runs it on the connection
 **   {"table": "readings", "columns": ["ts"]}    scans it and prints rows, then "way ..." or "error CODE ..."
-**      and as one likes: "filter": {...}, "through_sql": true, "sinks": 3, "do": "..." of which
+**      and as one likes: "filter": {...} (or "filter_text": "..."), "through_sql": true, "sinks": 3, "do": "..." of which
 **      "print"      is what it does without
-**      "compare"    reads it from pages as far as that is possible, through SQL, and by a SELECT of its own, with the condition
-**                   "where": "ts > 5", and prints "same N rows, way ..." or what differs. Rows may come in any order,
-**                   unless it says "ordered": true
+**      "compare"    reads it from pages as far as that is possible, through SQL, all of it with the conditions tested on
+**                   batches, and by a SELECT of its own, with the condition "where": "ts > 5"; prints "same N rows, way ..." or
+**                   what differs. Rows may come in any order, unless it says "ordered": true
 **      "memory"     scans it again and again, while the Nth allocation fails, until none does
+**      "fields"     only looks it up, and prints of each field: name, place, affinity, collation, default ("?": not known);
+**                   then "tests", their number, "pages" or "sql: ...", the root page, "rowid" or "without"
+**      "stop"       scans it with sinks that want no more after the first batch
 **      "interrupt"  scans it while another thread interrupts the connection
+**   {"authorize": "READ t x IGNORE"}            has an authorizer that says so; also PRAGMA, and * for any argument
 **   {"do": "poll", "steps": 1000}               asks scan_poll until a progress handler after that many steps says stop
 **
-** A row is its values: n, i5, r4014000000000000 (the bits), t6162 (UTF-8), b00ff. Ends with 1 if anything differed.
+** A filter's strings that start with "blob:" are blobs of the rest. A row is its values: n, i5, r4014000000000000 (the bits), t6162 (UTF-8), b00ff. Ends with 1 if anything differed.
 ** Built with sanitizers, and with -Wl,--wrap for what allocates.
 */
 #include "ext/kernel/json_read.h"
@@ -80,6 +84,8 @@ struct rows {
   int cleared;
   size_t n_columns;
   const char *complaint;
+  const struct scan *tests; /* those that rows must pass; NULL: all rows */
+  bool stops;
 };
 
 struct text {
@@ -87,25 +93,32 @@ struct text {
   size_t length, room;
 };
 
+static void reserve(struct text *text, size_t more) {
+  if (text->room - text->length > more) return;
+  text->room = text->room * 2 + more + 64;
+  text->text = __real_realloc(text->text, text->room);
+}
+
 static void put(struct text *text, const char *format, ...) {
-  va_list arguments;
-  for (;;) {
-    va_start(arguments, format);
-    int n = vsnprintf(text->text ? text->text + text->length : NULL, text->room - text->length, format,
-                      arguments);
-    va_end(arguments);
-    if (text->length + (size_t)n < text->room) {
-      text->length += (size_t)n;
-      return;
-    }
-    text->room = text->room * 2 + (size_t)n + 64;
-    text->text = __real_realloc(text->text, text->room);
-  }
+  va_list arguments, again;
+  va_start(arguments, format);
+  va_copy(again, arguments);
+  int n = vsnprintf(NULL, 0, format, arguments);
+  reserve(text, (size_t)n);
+  vsnprintf(text->text + text->length, (size_t)n + 1, format, again);
+  text->length += (size_t)n;
+  va_end(again);
+  va_end(arguments);
 }
 
 static void put_bytes(struct text *text, char kind, const unsigned char *bytes, size_t n) {
-  put(text, "%c", kind);
-  for (size_t i = 0; i < n; i++) put(text, "%02x", bytes[i]);
+  reserve(text, 2 * n + 1);
+  text->text[text->length++] = kind;
+  for (size_t i = 0; i < n; i++) {
+    text->text[text->length++] = "0123456789abcdef"[bytes[i] >> 4];
+    text->text[text->length++] = "0123456789abcdef"[bytes[i] & 15];
+  }
+  text->text[text->length] = '\0';
 }
 
 static void put_real(struct text *text, double real) {
@@ -140,19 +153,19 @@ static void check_column(struct rows *rows, const struct batch_column *column, i
   if (seen != column->present) rows->complaint = "`present` is not what is present";
 }
 
-static void put_value(struct text *text, const struct batch_column *column, int i) {
-  switch (batch_type_at(column, i)) {
+static void put_value(struct text *text, enum batch_type type, union batch_value value, uint32_t length) {
+  switch (type) {
   case BATCH_INTEGER:
-    put(text, "i%" PRId64, column->values[i].integer);
+    put(text, "i%" PRId64, value.integer);
     break;
   case BATCH_REAL:
-    put_real(text, column->values[i].real);
+    put_real(text, value.real);
     break;
   case BATCH_TEXT:
-    put_bytes(text, 't', column->values[i].bytes, column->lengths[i]);
+    put_bytes(text, 't', value.bytes, length);
     break;
   case BATCH_BLOB:
-    put_bytes(text, 'b', column->values[i].bytes, column->lengths[i]);
+    put_bytes(text, 'b', value.bytes, length);
     break;
   default:
     put(text, "n");
@@ -166,17 +179,22 @@ static int take(void *state, const struct batch *batch) {
   if (batch->piece < rows->last_piece) rows->complaint = "pieces not in order";
   rows->last_piece = batch->piece;
   for (size_t k = 0; k < rows->n_columns; k++) check_column(rows, &batch->columns[k], batch->n);
-  for (int i = 0; i < batch->n; i++) {
+  uint16_t passing[BATCH_ROWS];
+  int n = batch->n;
+  if (rows->tests) n = scan_test_batch(rows->tests, 0, rows->tests->n_tests, batch->columns, n, passing);
+  for (int at = 0; at < n; at++) {
+    int i = rows->tests ? passing[at] : at;
     text.length = 0;
     put(&text, "%s", "");
     for (size_t k = 0; k < rows->n_columns; k++) {
       if (k) put(&text, " ");
-      put_value(&text, &batch->columns[k], i);
+      const struct batch_column *column = &batch->columns[k];
+      put_value(&text, batch_type_at(column, i), column->values[i], column->lengths[i]);
     }
     add_row(rows, batch->piece, &text);
   }
   free(text.text);
-  return SQLITE_OK;
+  return rows->stops ? SQLITE_FULL : SQLITE_OK;
 }
 
 static void clear(void *state) {
@@ -190,14 +208,14 @@ static void clear(void *state) {
 enum { COLUMNS_MOST = 64, SINKS_MOST = 16 };
 
 struct work {
-  struct json_text strings[COLUMNS_MOST + 4]; /* the columns; then: */
+  struct json_text strings[COLUMNS_MOST + 5]; /* the columns; then: */
   char *filter;
   size_t n_columns;
   bool through_sql, ordered;
   int n_sinks;
   int64_t steps;
 };
-enum { SQL = COLUMNS_MOST, TABLE, WHERE, DO };
+enum { SQL = COLUMNS_MOST, TABLE, WHERE, DO, AUTHORIZE };
 
 static const char *string(const struct work *work, int which) {
   return work->strings[which].text;
@@ -241,7 +259,15 @@ static void read_member(struct json_reader *json, struct work *work, const char 
   if (strcmp(key, "sql") == 0) return read_string(json, &work->strings[SQL]);
   if (strcmp(key, "table") == 0) return read_string(json, &work->strings[TABLE]);
   if (strcmp(key, "where") == 0) return read_string(json, &work->strings[WHERE]);
+  if (strcmp(key, "authorize") == 0) return read_string(json, &work->strings[AUTHORIZE]);
   if (strcmp(key, "do") == 0) return read_string(json, &work->strings[DO]);
+  if (strcmp(key, "filter_text") == 0) {
+    struct json_text text = {0};
+    read_string(json, &text);
+    free(work->filter);
+    work->filter = strdup(text.text);
+    return json_free(&text);
+  }
   if (strcmp(key, "columns") == 0) return read_columns(json, work);
   if (strcmp(key, "sinks") == 0) {
     work->n_sinks = (int)read_integer(json);
@@ -325,6 +351,7 @@ static int run(struct scan *scan, const struct work *work, struct outcome *outco
   struct scan_sink sinks[SINKS_MOST];
   for (int i = 0; i < work->n_sinks; i++) {
     rows[i] = (struct rows){.n_columns = work->n_columns, .last_piece = INT64_MIN};
+    rows[i].stops = string(work, DO) && strcmp(string(work, DO), "stop") == 0;
     sinks[i] = (struct scan_sink){&rows[i], take, clear};
   }
   int rc = scan_run(scan, sinks, work->n_sinks, &outcome->error);
@@ -333,7 +360,58 @@ static int run(struct scan *scan, const struct work *work, struct outcome *outco
   return rc;
 }
 
-static void scan_once(sqlite3 *db, const struct work *work, bool through_sql, struct outcome *outcome) {
+/* All rows of the scan's fields, through SQL, of which the scan's tests let pass what they will. */
+static int run_tested(sqlite3 *db, const struct scan *tested, const struct work *work,
+                      struct outcome *outcome) {
+  const char *columns[2 * COLUMNS_MOST];
+  struct scan *scan;
+  struct rows rows = {.n_columns = work->n_columns, .last_piece = INT64_MIN, .tests = tested};
+  struct scan_sink sink = {&rows, take, clear};
+  for (size_t i = 0; i < tested->n_fields; i++) columns[i] = tested->fields[i].name;
+  struct scan_request request = {.function = "scan",
+                                 .table = string(work, TABLE),
+                                 .columns = columns,
+                                 .n_columns = tested->n_fields,
+                                 .through_sql = true};
+  int rc = scan_open(db, &request, &scan, &outcome->error);
+  if (rc == SQLITE_OK) rc = scan_run(scan, &sink, 1, &outcome->error);
+  scan_close(scan);
+  put(&outcome->way, "tested");
+  join(&rows, 1, &outcome->rows);
+  return rc;
+}
+
+static void run_fields(const struct scan *scan, struct outcome *outcome) {
+  struct text text = {0};
+  for (size_t i = 0; i < scan->n_fields; i++) {
+    const struct scan_field *field = &scan->fields[i];
+    const struct scan_value *value = &field->default_value;
+    text.length = 0;
+    put(&text, "%s %d %c %d ", field->name, field->place, field->affinity, field->collation);
+    if (field->default_known)
+      put_value(&text, value->type, value->is, value->length);
+    else
+      put(&text, "?");
+    add_row(&outcome->rows, 0, &text);
+  }
+  put(&outcome->way, "tests %zu %s%s %u %s", scan->n_tests, scan->not_pages ? "sql: " : "pages",
+      scan->not_pages ? scan->not_pages : "", scan->root_page, scan->without_rowid ? "without" : "rowid");
+  free(text.text);
+}
+
+static void make_blobs(struct scan_filter *filter) {
+  struct scan_value *value = filter->values;
+  for (size_t i = 0; i < filter->n_conditions; i++)
+    for (size_t k = 0; k < filter->conditions[i].n_values; k++, value++) {
+      if (value->type != BATCH_TEXT || value->length < 5 || memcmp(value->is.bytes, "blob:", 5) != 0)
+        continue;
+      *value = (struct scan_value){BATCH_BLOB, {.bytes = value->is.bytes + 5}, value->length - 5};
+    }
+}
+
+enum way { AS_ASKED, THROUGH_SQL, FROM_PAGES, TESTED, FIELDS };
+
+static void scan_once(sqlite3 *db, const struct work *work, enum way way, struct outcome *outcome) {
   const char *columns[COLUMNS_MOST];
   struct scan_filter filter;
   struct scan *scan = NULL;
@@ -341,15 +419,21 @@ static void scan_once(sqlite3 *db, const struct work *work, bool through_sql, st
   for (size_t i = 0; i < work->n_columns; i++) columns[i] = string(work, (int)i);
   outcome->rc = scan_filter_parse("scan", work->filter, &filter, &outcome->error);
   if (outcome->rc != SQLITE_OK) return;
+  make_blobs(&filter);
   struct scan_request request = {.function = "scan",
                                  .table = string(work, TABLE),
                                  .columns = columns,
                                  .n_columns = work->n_columns,
                                  .conditions = filter.conditions,
                                  .n_conditions = filter.n_conditions,
-                                 .through_sql = through_sql};
+                                 .through_sql = way == THROUGH_SQL || (way == AS_ASKED && work->through_sql)};
   outcome->rc = scan_open(db, &request, &scan, &outcome->error);
-  if (outcome->rc == SQLITE_OK) outcome->rc = run(scan, work, outcome);
+  if (outcome->rc == SQLITE_OK && way == FIELDS)
+    run_fields(scan, outcome);
+  else if (outcome->rc == SQLITE_OK && way == TESTED && !scan->not_pages)
+    outcome->rc = run_tested(db, scan, work, outcome);
+  else if (outcome->rc == SQLITE_OK)
+    outcome->rc = run(scan, work, outcome);
   scan_close(scan);
   scan_filter_free(&filter);
 }
@@ -414,6 +498,7 @@ static bool same(const char *what, struct outcome *outcome, struct outcome *expe
   if (outcome->rc != expected->rc)
     return printf("differs %s: error %d %s, not %d\n", what, outcome->rc,
                   outcome->error ? outcome->error : "", expected->rc) < 0;
+  if (outcome->rc != SQLITE_OK) return true;
   if (!ordered) {
     if (outcome->rows.n) qsort(outcome->rows.rows, outcome->rows.n, sizeof(struct row), by_text);
     if (expected->rows.n) qsort(expected->rows.rows, expected->rows.n, sizeof(struct row), by_text);
@@ -429,27 +514,30 @@ static bool same(const char *what, struct outcome *outcome, struct outcome *expe
 }
 
 static bool compare(sqlite3 *db, const struct work *work) {
-  struct outcome plain, through_sql, pages;
+  struct outcome plain, through_sql, pages, tested;
   select_rows(db, work, &plain);
-  scan_once(db, work, true, &through_sql);
-  scan_once(db, work, false, &pages);
-  bool both = same("through SQL", &through_sql, &plain, work->ordered);
-  both = same("from pages", &pages, &plain, work->ordered) && both;
-  if (both) printf("same %zu rows, way %s\n", plain.rows.n, pages.way.text ? pages.way.text : "none");
+  scan_once(db, work, THROUGH_SQL, &through_sql);
+  scan_once(db, work, FROM_PAGES, &pages);
+  scan_once(db, work, TESTED, &tested);
+  bool all = same("through SQL", &through_sql, &plain, work->ordered);
+  all = same("from pages", &pages, &plain, work->ordered) && all;
+  all = same("when tested", &tested, &plain, work->ordered) && all;
+  if (all) printf("same %zu rows, way %s\n", plain.rows.n, pages.way.text ? pages.way.text : "none");
   free_outcome(&plain);
   free_outcome(&through_sql);
   free_outcome(&pages);
-  return both;
+  free_outcome(&tested);
+  return all;
 }
 
 static bool fail_memory(sqlite3 *db, const struct work *work) {
   struct outcome good, outcome;
   bool well = true;
-  scan_once(db, work, work->through_sql, &good);
+  scan_once(db, work, AS_ASKED, &good);
   for (long n = 0; well; n++) {
     allocations = 0;
     fails_at = n;
-    scan_once(db, work, work->through_sql, &outcome);
+    scan_once(db, work, AS_ASKED, &outcome);
     fails_at = -1;
     bool over = allocations <= n;
     if ((outcome.rc & 0xff) != SQLITE_NOMEM || over)
@@ -476,7 +564,7 @@ static void scan_interrupted(sqlite3 *db, const struct work *work) {
   struct outcome outcome;
   pthread_t thread;
   pthread_create(&thread, NULL, interrupt, db);
-  scan_once(db, work, work->through_sql, &outcome);
+  scan_once(db, work, AS_ASKED, &outcome);
   pthread_join(thread, NULL);
   clear_rows(&outcome.rows);
   print_outcome(&outcome);
@@ -502,10 +590,28 @@ static void poll_until(sqlite3 *db, int64_t steps) {
   printf("poll %d after %d, %d calls, ns each %.0f\n", rc, polls, calls, ns / polls);
 }
 
-static bool answer(sqlite3 *db, const struct work *work) {
+/* ---- An authorizer ---- */
+
+static bool is_meant(const char *pattern, const char *argument) {
+  return strcmp(pattern, "*") == 0 || sqlite3_stricmp(pattern, argument ? argument : "") == 0;
+}
+
+/* `rule` is "ACTION argument argument RESULT". */
+static int authorize(void *rule, int action, const char *first, const char *second, const char *schema,
+                     const char *trigger) {
+  char name[16], one[64], two[64], result[16];
+  (void)schema, (void)trigger;
+  if (sscanf(rule, "%15s %63s %63s %15s", name, one, two, result) != 4) return SQLITE_OK;
+  int meant = strcmp(name, "READ") == 0 ? SQLITE_READ : SQLITE_PRAGMA;
+  if (action != meant || !is_meant(one, first) || !is_meant(two, second)) return SQLITE_OK;
+  return strcmp(result, "IGNORE") == 0 ? SQLITE_IGNORE : SQLITE_DENY;
+}
+
+static bool answer(sqlite3 *db, const struct work *work, char *rule) {
   struct outcome outcome;
   const char *what = string(work, DO) ? string(work, DO) : "print";
   char *error = NULL;
+  if (string(work, AUTHORIZE)) return snprintf(rule, 200, "%s", string(work, AUTHORIZE)) > 0;
   if (string(work, SQL)) {
     if (sqlite3_exec(db, string(work, SQL), NULL, NULL, &error) != SQLITE_OK) printf("error %s\n", error);
     sqlite3_free(error);
@@ -515,7 +621,7 @@ static bool answer(sqlite3 *db, const struct work *work) {
   if (strcmp(what, "memory") == 0) return fail_memory(db, work);
   if (strcmp(what, "poll") == 0) return poll_until(db, work->steps), true;
   if (strcmp(what, "interrupt") == 0) return scan_interrupted(db, work), true;
-  scan_once(db, work, work->through_sql, &outcome);
+  scan_once(db, work, strcmp(what, "fields") == 0 ? FIELDS : AS_ASKED, &outcome);
   print_outcome(&outcome);
   free_outcome(&outcome);
   return true;
@@ -525,18 +631,20 @@ int main(int n, char **arguments) {
   sqlite3 *db;
   size_t length;
   bool well = true;
+  char rule[200] = "";
   take_over_memory();
   if (n != 2 ||
       sqlite3_open_v2(arguments[1], &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI,
                       NULL) != SQLITE_OK)
     return 2;
   sqlite3_busy_timeout(db, 10000);
+  sqlite3_set_authorizer(db, authorize, rule);
   char *input = read_input(&length);
   for (char *line = input, *end; (end = memchr(line, '\n', length - (size_t)(line - input)));
        line = end + 1) {
     struct work work;
     read_work(line, (size_t)(end - line), &work);
-    well = answer(db, &work) && well;
+    well = answer(db, &work, rule) && well;
     free_work(&work);
     fflush(stdout);
   }
