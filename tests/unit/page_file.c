@@ -5,13 +5,15 @@
 **   page_file step SEED ROUNDS FOLDER     one process, where other connections write and checkpoint between any two
 **                                         of the calls that the code under test makes to the file
 **   page_file hammer SEED SECONDS FOLDER  writers and checkpointers in processes of their own
-**   page_file look URI SCHEMA [SQL...]    runs the statements ("-": waits for a line of input) and says what
+**   page_file look URI SCHEMA [SQL...]    runs the statements ("-": waits for a line of input, "reserve": asks for
+**                                         32 bytes at the end of each page) and says what
 **                                         page_file_open does; waits for a line, with the file open, and one more, closed
 **   page_file memory URI                  page_file_open with each of its allocations failing
 */
 #include "ext/scan/page_file.h"
 #include "driver.h"
 #include <assert.h>
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
@@ -22,7 +24,7 @@
 enum { WRITERS = 2, OTHERS = 2, NAME_BYTES = 512 };
 
 static char path[NAME_BYTES];
-static long rounds_of[2], opened, pages_compared, pages_ambiguous, ops, commits_beside, refused;
+static long rounds_of[2], opened, pages_compared, pages_ambiguous, ops, commits_beside, refused, snapshots;
 
 static int one_of(int n) {
   return (int)(next() % (uint64_t)n);
@@ -188,6 +190,33 @@ static sqlite3 *connect_stepped(void) {
   return db;
 }
 
+/* Old snapshots, where SQLite was built with them. */
+static struct {
+  int (*get)(sqlite3 *, const char *, sqlite3_snapshot **);
+  int (*open)(sqlite3 *, const char *, sqlite3_snapshot *);
+  void (*free)(sqlite3_snapshot *);
+  sqlite3_snapshot *kept;
+} old;
+
+static void find_snapshots(void) {
+  *(void **)&old.get = dlsym(RTLD_DEFAULT, "sqlite3_snapshot_get");
+  *(void **)&old.open = dlsym(RTLD_DEFAULT, "sqlite3_snapshot_open");
+  *(void **)&old.free = dlsym(RTLD_DEFAULT, "sqlite3_snapshot_free");
+}
+
+/* The reader, within BEGIN, may go back to the snapshot that it kept, or keep the one that it has. */
+static void use_snapshot(sqlite3 *reader) {
+  if (!old.get) return;
+  if (old.kept && one_of(2)) {
+    snapshots += old.open(reader, "main", old.kept) == SQLITE_OK;
+    if (one_of(2)) return;
+    old.free(old.kept);
+    old.kept = 0;
+  } else if (!old.kept) {
+    old.get(reader, "main", &old.kept);
+  }
+}
+
 static void look_in_steps(sqlite3 *reader) {
   struct page_file file;
   const char *why = 0;
@@ -232,6 +261,7 @@ static void step_world(long rounds) {
     if (one_of(2)) {
       run(reader, "BEGIN");
       if (one_of(5)) run(reader, "SELECT * FROM t LIMIT 1");
+      use_snapshot(reader);
     }
     for (int n = one_of(12); n > 0; n--) disturb(step.db[one_of(WRITERS)]);
     look_in_steps(reader);
@@ -243,6 +273,8 @@ static void step_world(long rounds) {
   sqlite3_file *file = 0;
   sqlite3_file_control(reader, "main", SQLITE_FCNTL_FILE_POINTER, &file);
   file->pMethods = step.real;
+  if (old.kept) old.free(old.kept);
+  old.kept = 0;
   sqlite3_close(reader);
   for (int i = 0; i < OTHERS; i++) sqlite3_close(others[i]);
   for (int i = 0; i < WRITERS; i++) sqlite3_close(step.db[i]);
@@ -338,6 +370,8 @@ static int look(char **arguments) {
   for (char **sql = arguments + 2; *sql; sql++)
     if (!strcmp(*sql, "-"))
       wait_for_line("waiting");
+    else if (!strcmp(*sql, "reserve"))
+      sqlite3_file_control(db, "main", SQLITE_FCNTL_RESERVE_BYTES, &(int){32});
     else if (sqlite3_exec(db, *sql, 0, 0, 0))
       fail("%s: %s", *sql, sqlite3_errmsg(db));
   int rc = page_file_open(db, arguments[1], &file, &why);
@@ -413,13 +447,15 @@ int main(int n, char **arguments) {
   if (n < 5) return 2;
   seed = strtoull(arguments[2], 0, 10);
   snprintf(path, sizeof path, "%s/stepped.db", arguments[4]);
+  find_snapshots();
   if (!strcmp(arguments[1], "step"))
     for (long left = atol(arguments[3]); left > 0; left -= 50) step_world(50);
   else
     for (double until = now() + atof(arguments[3]); now() < until;) hammer_world(one_of(6) > 0, 0.5);
   printf("rounds %ld in WAL mode, %ld with a journal; opened %ld, refused %ld; pages compared %ld, ambiguous "
          "%ld; "
-         "disturbed %ld times, %ld within\n",
-         rounds_of[1], rounds_of[0], opened, refused, pages_compared, pages_ambiguous, ops, commits_beside);
+         "disturbed %ld times, %ld within; old snapshots %ld\n",
+         rounds_of[1], rounds_of[0], opened, refused, pages_compared, pages_ambiguous, ops, commits_beside,
+         snapshots);
   return 0;
 }
