@@ -240,9 +240,8 @@ static void look_in_steps(sqlite3 *reader) {
   page_file_close(&file);
 }
 
-static void step_world(long rounds) {
+static void step_world(bool wal, long rounds) {
   sqlite3 *others[OTHERS];
-  bool wal = one_of(6) > 0;
   unlink(path);
   make_database(wal);
   for (int i = 0; i < WRITERS; i++) {
@@ -449,7 +448,7 @@ int main(int n, char **arguments) {
   snprintf(path, sizeof path, "%s/stepped.db", arguments[4]);
   find_snapshots();
   if (!strcmp(arguments[1], "step"))
-    for (long left = atol(arguments[3]); left > 0; left -= 50) step_world(50);
+    for (long left = atol(arguments[3]); left > 0; left -= 50) step_world(left % 300 != 0, 50);
   else
     for (double until = now() + atof(arguments[3]); now() < until;) hammer_world(one_of(6) > 0, 0.5);
   printf("rounds %ld in WAL mode, %ld with a journal; opened %ld, refused %ld; pages compared %ld, ambiguous "

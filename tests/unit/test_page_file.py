@@ -79,7 +79,7 @@ def test_steps():
 def test_steps_with_other_sqlites():
     for version in (versions.OLDEST, versions.NEWEST):
         seed = int(os.environ.get("ALMANAC_SEED", random.randrange(1 << 32)))
-        run("step", seed, 50, directory(), environment=versions.environment(version))
+        run("step", seed, 100, directory(), environment=versions.environment(version))
 
 
 def test_hammer():
