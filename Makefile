@@ -69,13 +69,12 @@ mutants:
 	@tests/needs test
 	@$(PYTHON) tests/mutants/run.py
 
-bench:
+# bench-large: 100 million rows, some 25 GB of disk, half an hour. bench-check: is anything slower than it was?
+bench bench-large bench-check:
 	@tests/needs bench
+	@ALMANAC_BUILD=$(abspath $(BUILD)) tests/needs peers || echo "almanac: going on without DuckDB and ClickHouse" >&2
 	@$(MAKE) --no-print-directory all
-	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/run.py
-
-bench-peers:
-	@ALMANAC_BUILD=$(abspath $(BUILD)) tests/needs peers
+	@ALMANAC_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/run.py $(patsubst bench-%,--%,$(filter bench-%,$@))
 
 demo:
 	@tests/needs demo
@@ -96,4 +95,4 @@ clean:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all test soak mutants bench bench-peers demo install format clean check-sqlite
+.PHONY: all test soak mutants bench bench-large bench-check demo install format clean check-sqlite

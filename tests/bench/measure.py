@@ -9,9 +9,11 @@ import time
 
 from almanac import TOOL
 
-TOOL_S_MAX = 300  # a run of the tool that takes longer is killed and fails its section
+COMMAND_S_MAX = 900  # a command that takes longer is killed and fails its section
 
-results = []  # (section, work, seconds, what it is compared with, seconds or None, goal or None)
+results = []  # the cells of each line
+ratios = {}  # "heading: work / beside" -> {"seconds", "beside", "ratio"}: what record.py keeps
+title = ""  # the last heading
 
 
 def clocked(function):
@@ -47,6 +49,8 @@ def shown(seconds):
 def report(work, seconds, other="", other_seconds=None, at_most=None, limit=None):
     """One line: `seconds` beside `other_seconds`; the goal is a ratio (`at_most`), a limit in seconds, or none."""
     ratio = seconds / other_seconds if other_seconds else None
+    if ratio:
+        ratios[f"{title}: {work} / {other}"] = {"seconds": seconds, "beside": other_seconds, "ratio": ratio}
     goal = verdict = ""
     if at_most is not None:
         goal, verdict = f"{at_most:g} x", "ok" if ratio <= at_most else "MISSED"
@@ -61,8 +65,11 @@ def line(*cells):
     return cells
 
 
-def heading(title):
-    print(f"\n**{title}**\n\n| work | time | beside | its time | ratio | goal | |\n| --- | --- | --- | --- | --- | --- | --- |", flush=True)
+def heading(text):
+    global title
+    title = text
+    results.append(text)
+    print(f"\n**{text}**\n\n| work | time | beside | its time | ratio | goal | |\n| --- | --- | --- | --- | --- | --- | --- |", flush=True)
 
 
 # Runs a command and writes its seconds and its peak memory: a process of its own, for the peak of a forked child
@@ -78,15 +85,19 @@ sys.exit(status)
 """
 
 
-def tool(*arguments, stdin=None):
-    """Runs the tool: (seconds, peak memory in bytes, stdout)."""
+def watched(command, stdin=None):
+    """Runs a command: (seconds, peak memory in bytes, stdout)."""
     with tempfile.NamedTemporaryFile("r") as measured:
-        done = subprocess.run([sys.executable, "-S", "-c", WATCHED, measured.name, TOOL, *arguments], input=stdin or "",
-                              capture_output=True, text=True, timeout=TOOL_S_MAX)
+        done = subprocess.run([sys.executable, "-S", "-c", WATCHED, measured.name, *command], input=stdin or "",
+                              capture_output=True, text=True, timeout=COMMAND_S_MAX)
         if done.returncode:
-            raise RuntimeError(f"almanac {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+            raise RuntimeError(f"{' '.join(command)[:500]} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
         seconds, peak = measured.read().split()
         return float(seconds), int(peak), done.stdout
+
+
+def tool(*arguments, stdin=None):
+    return watched([TOOL, *arguments], stdin)
 
 
 def machine():

@@ -1,16 +1,39 @@
-// Times DuckDB and ClickHouse on tables made by data.py's formulas: node peers.js ROWS ROUNDS DIRECTORY
-// Prints [[work, seconds], ...] as JSON.
+// DuckDB and ClickHouse on tables of their own, made by data.py's formulas.
+//   node peers.js make   ENGINE ROWS DIRECTORY                makes its tables there, unless they are there
+//   node peers.js time   ENGINE ROWS DIRECTORY THREADS ROUNDS prints {version, seconds: {work: median}, peak: bytes} as JSON
+// ENGINE is duckdb or clickhouse; a process each, so that the peak of memory is its own.
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
 const { performance } = require('node:perf_hooks');
 
-const rows = Number(process.argv[2]);
-const rounds = Number(process.argv[3]);
-const home = process.argv[4];
-const results = [];
+const [command, engine, rowsText, home, threadsText, roundsText] = process.argv.slice(2);
+const rows = Number(rowsText);
+const points = rows / 2;
+const FORMAT = 1; // of the tables; raise it when the formulas change
+const place = path.join(home, `${engine}-${rows}-${FORMAT}`);
 
-async function median(run) {
+const hash = '((i * 2654435761) & 4294967295)';
+const readingsOf = `i AS id, 1704067200 + i AS ts, (${hash} >> 9) % 100 AS sensor_id,
+  50.0 + i % 1000003 / 20000.0 + ${hash} / 4294967296.0 AS value`;
+const pointsOf = 'i AS id, (h % 1009 + h % 1013 + h % 1019) / 3041.0 * 100 AS x, (h % 1021 + h % 1031 + h % 1033) / 3085.0 * 100 AS y';
+const frame = 'OVER (ORDER BY id ROWS 10079 PRECEDING)';
+
+// Each work as a statement: DuckDB's rows are read, ClickHouse's thrown away. `hours` asks for less than rollup_scan gives.
+const duckdbWorks = {
+  sums: 'SELECT sum(ts), sum(value) FROM readings',
+  hours: 'SELECT ts // 3600 * 3600, sensor_id, avg(value), min(value), max(value), count(*) FROM readings GROUP BY 1, 2',
+  density: 'SELECT least(floor(y), 99), least(floor(x), 99), count(*) FROM points WHERE x >= 0 AND x <= 100 AND y >= 0 AND y <= 100 GROUP BY 1, 2',
+  drawdown: `SELECT sum(d) FROM (SELECT max(value) ${frame} AS d FROM readings WHERE id <= ${rows / 10})`,
+};
+const clickhouseWorks = {
+  sums: 'SELECT sum(ts), sum(value) FROM bench.readings',
+  hours: 'SELECT intDiv(ts, 3600) * 3600 AS b, sensor_id, avg(value), min(value), max(value), count(*) FROM bench.readings GROUP BY b, sensor_id',
+  density: 'SELECT least(floor(y), 99) AS b, least(floor(x), 99) AS a, count(*) FROM bench.points WHERE x >= 0 AND x <= 100 AND y >= 0 AND y <= 100 GROUP BY a, b',
+  lttb: 'SELECT lttb(1000)(ts, value) FROM bench.readings',
+};
+
+async function median(rounds, run) {
   await run();
   const taken = [];
   for (let i = 0; i < rounds; i++) {
@@ -21,67 +44,65 @@ async function median(run) {
   return taken.sort((a, b) => a - b)[rounds >> 1];
 }
 
-const hash = '((i * 2654435761) & 4294967295)';
-const readings = (divide) => `i AS id, 1704067200 + i AS ts, (${hash} >> 9) % 100 AS sensor_id,
-  50.0 + i % 1000003 / 20000.0 + ${hash} / 4294967296.0 AS value`;
-const points = `i AS id, (h % 1009 + h % 1013 + h % 1019) / 3041.0 * 100 AS x, (h % 1021 + h % 1031 + h % 1033) / 3085.0 * 100 AS y`;
-const n = Math.floor(rows / 10);
-const count = (k) => k.toLocaleString('en-US');
-
-async function duckdb() {
+async function openDuckdb() {
   const { DuckDBInstance } = require('@duckdb/node-api');
-  const file = path.join(home, 'bench.duckdb');
-  fs.rmSync(file, { force: true });
-  const instance = await DuckDBInstance.create(file);
-  const c = await instance.connect();
-  const run = (sql) => () => c.runAndReadAll(sql);
-  await c.run(`CREATE TABLE readings AS SELECT ${readings()} FROM (SELECT range + 1 AS i FROM range(${rows}))`);
-  await c.run(`CREATE TABLE points AS SELECT ${points} FROM (SELECT i, ${hash} AS h FROM (SELECT range + 1 AS i FROM range(${rows >> 1})))`);
-  await c.run('CHECKPOINT');
-  const version = (await c.runAndReadAll('SELECT version()')).getRowsJson()[0][0];
-  for (const threads of [1, 2]) {
-    await c.run(`SET threads = ${threads}`);
-    const who = `DuckDB ${version}, ${threads} thread${threads > 1 ? 's' : ''}`;
-    results.push([`${who}: hour x sensor, avg, min, max, count`, await median(run(
-      'SELECT ts // 3600 * 3600, sensor_id, avg(value), min(value), max(value), count(*) FROM readings GROUP BY 1, 2'))]);
-    results.push([`${who}: 100 x 100 density of ${count(rows >> 1)}`, await median(run(
-      'SELECT least(floor(y), 99), least(floor(x), 99), count(*) FROM points GROUP BY 1, 2'))]);
-    results.push([`${who}: max() OVER 10,080 rows, ${count(n)} rows`, await median(run(
-      `SELECT sum(d) FROM (SELECT max(value) OVER (ORDER BY id ROWS 10079 PRECEDING) AS d FROM readings WHERE id <= ${n})`))]);
-    results.push([`${who}: sum(ts), sum(value)`, await median(run('SELECT sum(ts), sum(value) FROM readings'))]);
-  }
-  c.closeSync();
-  fs.rmSync(file, { force: true });
+  const connection = await (await DuckDBInstance.create(place)).connect();
+  return {
+    works: duckdbWorks,
+    run: (sql) => connection.runAndReadAll(sql),
+    threads: (n) => connection.run(`SET threads = ${n}`),
+    version: async () => (await connection.runAndReadAll('SELECT version()')).getRowsJson()[0][0],
+    make: async () => {
+      await connection.run(`CREATE TABLE readings AS SELECT ${readingsOf} FROM (SELECT range + 1 AS i FROM range(${rows}))`);
+      await connection.run(`CREATE TABLE points AS SELECT ${pointsOf} FROM (SELECT i, ${hash} AS h FROM (SELECT range + 1 AS i FROM range(${points})))`);
+      await connection.run('CHECKPOINT');
+    },
+    close: () => connection.closeSync(),
+  };
 }
 
-async function clickhouse() {
+async function openClickhouse() {
   const { Session } = require('chdb');
-  const directory = path.join(home, 'bench.chdb');
-  fs.rmSync(directory, { recursive: true, force: true });
-  const session = new Session(directory);
-  const query = (sql) => session.query(sql, 'JSONCompact');
-  const chash = 'bitAnd(i * 2654435761, 4294967295)';
-  const rewrite = (text) => text.replaceAll(hash, chash).replaceAll(`(${chash} >> 9)`, `bitShiftRight(${chash}, 9)`);
-  query('CREATE DATABASE bench');
-  query(`CREATE TABLE bench.readings ENGINE = MergeTree ORDER BY id AS SELECT ${rewrite(readings())}
-    FROM (SELECT toInt64(number + 1) AS i FROM numbers(${rows}))`);
-  query(`CREATE TABLE bench.points ENGINE = MergeTree ORDER BY id AS SELECT ${points}
-    FROM (SELECT i, ${chash} AS h FROM (SELECT toInt64(number + 1) AS i FROM numbers(${rows >> 1})))`);
-  const version = JSON.parse(query('SELECT version()')).data[0][0];
-  const who = `ClickHouse ${version}`;
-  const run = (sql) => async () => query(sql);
-  results.push([`${who}: hour x sensor, avg, min, max, count`, await median(run(
-    'SELECT intDiv(ts, 3600) * 3600 AS b, sensor_id, avg(value), min(value), max(value), count(*) FROM bench.readings GROUP BY b, sensor_id FORMAT Null'))]);
-  results.push([`${who}: 100 x 100 density of ${count(rows >> 1)}`, await median(run(
-    'SELECT least(floor(y), 99) AS b, least(floor(x), 99) AS a, count(*) FROM bench.points GROUP BY a, b FORMAT Null'))]);
-  results.push([`${who}: lttb of ${count(rows)} to 1,000`, await median(run(
-    'SELECT lttb(1000)(ts, value) FROM bench.readings FORMAT Null'))]);
-  session.cleanup();
-  fs.rmSync(directory, { recursive: true, force: true });
+  const session = new Session(place);
+  const ask = (sql) => session.query(sql, 'JSONCompact');
+  const hashThere = 'bitAnd(i * 2654435761, 4294967295)';
+  const rewritten = (text) => text.replaceAll(hash, hashThere).replaceAll(`(${hashThere} >> 9)`, `bitShiftRight(${hashThere}, 9)`);
+  let settings = '';
+  return {
+    works: clickhouseWorks,
+    run: async (sql) => ask(`${sql} FORMAT Null${settings}`),
+    threads: async (n) => { settings = ` SETTINGS max_threads = ${n}`; },
+    version: async () => JSON.parse(ask('SELECT version()')).data[0][0],
+    make: async () => {
+      ask('CREATE DATABASE bench');
+      ask(`CREATE TABLE bench.readings ENGINE = MergeTree ORDER BY id AS SELECT ${rewritten(readingsOf)}
+        FROM (SELECT toInt64(number + 1) AS i FROM numbers(${rows}))`);
+      ask(`CREATE TABLE bench.points ENGINE = MergeTree ORDER BY id AS SELECT ${pointsOf}
+        FROM (SELECT i, ${hashThere} AS h FROM (SELECT toInt64(number + 1) AS i FROM numbers(${points})))`);
+    },
+    close: () => {},
+  };
 }
 
-(async () => {
-  await duckdb();
-  await clickhouse();
-  console.log(JSON.stringify(results));
-})();
+async function main() {
+  const made = `${place}.made`;
+  if (command === 'make') {
+    if (fs.existsSync(made)) return;
+    fs.rmSync(place, { recursive: true, force: true });
+  }
+  const database = await (engine === 'duckdb' ? openDuckdb() : openClickhouse());
+  if (command === 'make') {
+    await database.make();
+    database.close();
+    fs.writeFileSync(made, '');
+    return;
+  }
+  await database.threads(Number(threadsText));
+  const seconds = {};
+  for (const [work, sql] of Object.entries(database.works)) seconds[work] = await median(Number(roundsText), () => database.run(sql));
+  const version = await database.version();
+  database.close();
+  console.log(JSON.stringify({ version, seconds, peak: process.resourceUsage().maxRSS * 1024 }));
+}
+
+main();

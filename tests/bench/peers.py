@@ -1,4 +1,4 @@
-"""numpy, DuckDB and ClickHouse on the same data, where `make bench-peers` has installed them. Printed, not judged."""
+"""numpy, DuckDB and ClickHouse on the same data, where tests/needs has installed them."""
 import json
 import os
 import shutil
@@ -9,6 +9,35 @@ from almanac import BUILD, connect
 from measure import heading, interleaved, line, shown
 
 HOME = os.path.join(BUILD, "peers")
+ENGINES = {"duckdb": "DuckDB", "clickhouse": "ClickHouse"}
+PEER_S_MAX = 600
+
+
+def present():
+    """Are DuckDB and ClickHouse there? If not, says how to get them."""
+    there = os.path.exists(os.path.join(HOME, "node_modules")) and shutil.which("node")
+    if not there:
+        print("(DuckDB and ClickHouse are not there: tests/needs peers installs them)")
+    return there
+
+
+def node(*arguments):
+    done = subprocess.run(["node", os.path.join(os.path.dirname(__file__), "peers.js"), *map(str, arguments)], capture_output=True,
+                          text=True, timeout=PEER_S_MAX, env={**os.environ, "NODE_PATH": os.path.join(HOME, "node_modules")})
+    if done.returncode:
+        raise RuntimeError(f"peers.js {' '.join(map(str, arguments))}: {done.stderr.strip()[-500:]}")
+    return done.stdout
+
+
+def times(rows, rounds):
+    """{(engine, threads): {"version", "seconds": {work: median}, "peak": bytes}}; none where they are not installed."""
+    found = {}
+    if present():
+        for engine in ENGINES:
+            node("make", engine, rows, HOME)
+            for threads in (1, 2):
+                found[engine, threads] = json.loads(node("time", engine, rows, HOME, threads, rounds))
+    return found
 
 
 def with_numpy(rows, rounds):
@@ -35,14 +64,5 @@ def with_numpy(rows, rounds):
 
 
 def run(rows, rounds):
-    heading("Peers")
+    heading("numpy, in memory")
     with_numpy(rows, rounds)
-    if not os.path.exists(os.path.join(HOME, "node_modules")) or not shutil.which("node"):
-        print("(DuckDB and ClickHouse: make bench-peers installs them)")
-        return
-    done = subprocess.run(["node", os.path.join(os.path.dirname(__file__), "peers.js"), str(rows), str(rounds), HOME],
-                          capture_output=True, text=True, env={**os.environ, "NODE_PATH": os.path.join(HOME, "node_modules")})
-    if done.returncode:
-        raise RuntimeError(f"peers.js: {done.stderr.strip()[-500:]}")
-    for work, seconds in json.loads(done.stdout):
-        line(work, shown(seconds), "", "", "", "", "")
