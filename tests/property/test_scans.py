@@ -92,18 +92,23 @@ class Writer(threading.Thread):
             self.problem = problem
 
     def turn(self, db):
+        if self.chance.random() < 0.3:
+            db.execute(f"PRAGMA wal_checkpoint({self.chance.choice(CHECKPOINTS)})").fetchall()
+            return
+        table = self.chance.choice(self.tables)
+        columns = list(table.columns)
         try:
-            if self.chance.random() < 0.3:
-                db.execute(f"PRAGMA wal_checkpoint({self.chance.choice(CHECKPOINTS)})").fetchall()
-                return
             db.execute("BEGIN IMMEDIATE")
-            self.chance.choice(self.tables).change(db, 2000)
-            db.execute(self.chance.choice(["COMMIT", "COMMIT", "COMMIT", "ROLLBACK"]))
+            table.change(db, 2000)
+            if self.chance.random() < 0.7:
+                db.execute("COMMIT")
+                return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error):
                 raise
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+        table.columns = columns
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 def counts(answers):

@@ -15,14 +15,14 @@ SEED = int(os.environ.get("ALMANAC_SEED", random.randrange(1 << 32)))
 
 
 @functools.cache
-def driver():
-    """The path of the program; `agree` and others use it, too."""
+def driver(source="unit/scan.c", flags=("-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc",)):
+    """The path of a program with all that scans: this one, or another one of the tests'."""
     program = os.path.join(directory(), "scan")
     names = [p for folder in ("scan", "kernel") for p in sorted(glob.glob(os.path.join(ROOT, "ext", folder, "*.c")))]
     objects = [os.path.join("obj", "core", os.path.relpath(p, ROOT)[:-2] + ".o") for p in names]
     build = sanitized(targets=objects)
     done = subprocess.run([os.environ.get("CC", "gcc"), "-std=c11", "-D_GNU_SOURCE", "-DSQLITE_CORE", "-Wall", "-Wextra", "-Werror", *SANITIZE.split(),
-                    "-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc", "-I.", "-o", program, "tests/unit/scan.c",
+                    *flags, "-I.", "-o", program, f"tests/{source}",
                     *(os.path.join(build, o) for o in objects), "-lsqlite3", "-lm", "-lpthread"], cwd=ROOT, capture_output=True, text=True)
     assert not done.returncode, done.stderr
     return program
