@@ -1,6 +1,6 @@
 """make soak: the long forms of the random tests, one part after the other, each on all cores. Ends with 1 if one has failed.
 
-    tests/soak.py                        everything: a million steps, 5 minutes in each journal mode, every fault point; many hours
+    tests/soak.py                        everything: a million steps, 5 minutes in each journal mode, 10,000 scanned files, every fault point; many hours
     tests/soak.py --minutes 60           what of it fits into an hour: the parts share the time
     tests/soak.py stepper processes      these parts only
 
@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 HERE = os.path.dirname(os.path.abspath(__file__))
 STEPS = 1_000_000
 STEPS_A_TURN = 5_000  # after which the counts so far are shown
+WORLDS, WORLDS_A_TURN = 10_000, 500  # of scans
+PAGES, PAGES_A_TURN = 10_000_000, 500_000
 SECONDS_A_MODE = 300  # of the processes
 
 
@@ -34,8 +36,10 @@ class Part:
 
 
 PARTS = [
-    Part("processes", ("property/test_processes",), ("ALMANAC_SECONDS", SECONDS_A_MODE), 0.2, tests=2),
-    Part("stepper", ("property/test_stepper",), ("ALMANAC_STEPS", STEPS_A_TURN), 0.4, ("steps", STEPS)),
+    Part("processes", ("property/test_processes",), ("ALMANAC_SECONDS", SECONDS_A_MODE), 0.1, tests=2),
+    Part("scans", ("property/test_scans",), ("ALMANAC_WORLDS", WORLDS_A_TURN), 0.1, ("worlds", WORLDS)),
+    Part("pages", ("property/test_fuzzed_pages",), ("ALMANAC_PAGES", PAGES_A_TURN), 0.1, ("fuzzed pages", PAGES)),
+    Part("stepper", ("property/test_stepper",), ("ALMANAC_STEPS", STEPS_A_TURN), 0.3, ("steps", STEPS)),
     Part("faults", ("faults/test_disk", "faults/test_power"), ("ALMANAC_FAULTS", "all"), 0.3, tests=5),
     Part("memory", ("faults/test_memory",), ("ALMANAC_FAULTS", "all"), 0.1, tests=2),
 ]
