@@ -42,6 +42,7 @@ DELETE FROM almanac_run WHERE name NOT IN (SELECT name FROM almanac_summary)
 
 -- @catalog_drop
 DROP VIEW IF EXISTS almanac_status;
+{zoom_drop}
 DROP TABLE IF EXISTS almanac_run;
 DROP TABLE IF EXISTS almanac_depends;
 DROP TABLE IF EXISTS almanac_summary;

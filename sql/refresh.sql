@@ -179,15 +179,17 @@ UPDATE {claimed} SET lo={part_lo p=p1}, hi={hi p=p1} WHERE {is_start p=p1}
 -- @slice_set
 UPDATE temp.{slice} SET first=?1, last=?2
 
+-- As in the view: without likelihood SQLite would rather build an index of its own over all rows for a pushed-down k=1.
+
 -- @part_time_search
-SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN {source} q ON q.{time}>=d.lo AND q.{time}<d.hi
+SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN {source} q ON likelihood(q.{time}>=d.lo, 0.000001) AND likelihood(q.{time}<d.hi, 0.000001)
 
 -- @part_time_scan
 SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {slice} m CROSS JOIN {source} q
  CROSS JOIN {claimed} d ON d.p1={start x=q.{time}} AND d.i BETWEEN m.first AND m.last WHERE q.{time}<{above_times}{since x=q.{time}}
 
 -- @part_chain
-SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN {from} q ON q.{from_time}>=d.lo AND q.{from_time}<d.hi AND {from_clean}
+SELECT CAST(d.p1 AS {partition_cast}), {source_columns} FROM {sliced} CROSS JOIN {from} q ON likelihood(q.{from_time}>=d.lo, 0.000001) AND likelihood(q.{from_time}<d.hi, 0.000001) AND {from_clean}
 UNION ALL SELECT CAST({start x=q.{from_time}} AS {partition_cast}), {source_columns} FROM {from_fresh} q
  WHERE q.{from_time}<{above_times} AND {start x=q.{from_time}} IN (SELECT d.p1 FROM {sliced})
 
@@ -222,10 +224,15 @@ SELECT count(*) FROM temp.{claimed} m WHERE m.i BETWEEN ?1 AND ?2 AND EXISTS(SEL
 DELETE FROM main.{stored} WHERE rowid IN (SELECT s.rowid FROM temp.{claimed} m CROSS JOIN main.{stored} s ON {claimed_stored_matches} WHERE m.i BETWEEN ?1 AND ?2)
 
 -- @publish_insert_all
-INSERT INTO main.{stored} SELECT * FROM temp.{rows}
+INSERT INTO main.{stored} SELECT * FROM temp.{rows} r{stored_order}
 
 -- @publish_insert
-INSERT INTO main.{stored} SELECT r.* FROM temp.{claimed} m CROSS JOIN temp.{rows} r ON {claimed_rows_matches} WHERE m.i BETWEEN ?1 AND ?2
+INSERT INTO main.{stored} SELECT r.* FROM temp.{claimed} m CROSS JOIN temp.{rows} r ON {claimed_rows_matches} WHERE m.i BETWEEN ?1 AND ?2{stored_order}
+
+-- What is clustered by its key has no rowid to be found by, and is of time.
+
+-- @publish_delete_clustered
+DELETE FROM main.{stored} WHERE {partition} IN (SELECT p1 FROM temp.{claimed} WHERE i BETWEEN ?1 AND ?2)
 
 -- @publish_index
 CREATE INDEX IF NOT EXISTS temp.{rows}_p ON {rows}({partitions})

@@ -198,6 +198,9 @@ INSERT INTO main.{dirty}({dirty_columns}, token) SELECT {dirty_columns}, -1 FROM
 -- @keep_delete
 DELETE FROM main.{stored} WHERE rowid IN (SELECT s.rowid FROM temp.{list} l CROSS JOIN main.{stored} s ON {list_stored_matches})
 
+-- @keep_delete_clustered
+DELETE FROM main.{stored} WHERE {partition} IN (SELECT p1 FROM temp.{list})
+
 -- @keep_count
 UPDATE almanac_summary SET stored_version=stored_version+1, stored_rows=stored_rows-{rows}, stored_partitions=stored_partitions-{partitions_gone} WHERE id={id}
 

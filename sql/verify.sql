@@ -207,6 +207,9 @@ INSERT INTO main.{dirty}({dirty_columns}) SELECT {dirty_columns} FROM temp.{clai
 -- @verify_sweep
 DELETE FROM main.{stored} WHERE rowid IN (SELECT r.rowid FROM temp.{claimed} m CROSS JOIN main.{stored} r ON {claimed_rows_matches} WHERE m.i BETWEEN ?1 AND ?2 AND m.i IN (SELECT i FROM temp.{differing}) AND NOT {is_partition})
 
+-- @verify_sweep_clustered
+DELETE FROM main.{stored} WHERE {partition} IN (SELECT m.p1 FROM temp.{claimed} m WHERE m.i BETWEEN ?1 AND ?2 AND m.i IN (SELECT i FROM temp.{differing}) AND NOT {is_partition})
+
 -- @verify_swept
 UPDATE almanac_summary SET stored_version=stored_version+1 WHERE id={id}
 

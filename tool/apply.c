@@ -5,6 +5,8 @@
 #include "tool/engine/refresher.h"
 #include "tool/engine/repair.h"
 #include "tool/engine/upgrade.h"
+#include "tool/engine/zoom.h"
+#include "tool/engine/zoom_order.h"
 #include "tool/notices.h"
 #include "tool/refresh.h"
 #include "tool/talk.h"
@@ -34,6 +36,9 @@ static char *read_file(struct engine *engine, const char *path) {
 static bool run_drop(struct engine *engine, struct catalog *catalog, const struct definitions *file,
                      const struct statement *statement) {
   struct summary *existing = catalog_find(catalog, statement->name);
+  struct zoom *zoom = zoom_find(catalog, statement->name);
+  if (zoom) return zoom_drop(engine, catalog, zoom);
+  if (existing && !zoom_check_alone(engine, catalog, existing->name)) return false;
   if (existing)
     return declare_check_unread(engine, catalog, existing) && declare_drop(engine, catalog, existing);
   if (statement->if_exists) return true;
@@ -53,11 +58,17 @@ static bool run_sql(struct engine *engine, const struct definitions *file,
   return false;
 }
 
+static bool run_create(struct engine *engine, struct order *order, const struct definitions *file,
+                       const struct statement *statement) {
+  if (zoom_order_is(statement)) return zoom_order_create(engine, order, file, statement);
+  return zoom_order_make_way(engine, order, file, statement) && order_declare(engine, order, file, statement);
+}
+
 static bool run_file(struct engine *engine, struct order *order, const struct definitions *file) {
   for (size_t i = 0; i < file->n && engine_ok(engine); i++) {
     const struct statement *statement = &file->statements[i];
     if (statement->type == STATEMENT_SQL) run_sql(engine, file, statement);
-    if (statement->type == STATEMENT_CREATE) order_create(engine, order, file, statement);
+    if (statement->type == STATEMENT_CREATE) run_create(engine, order, file, statement);
     if (statement->type == STATEMENT_DROP) run_drop(engine, order->catalog, file, statement);
   }
   return engine_ok(engine);
@@ -68,7 +79,8 @@ static bool check_refreshes(struct engine *engine, const struct catalog *catalog
                             const struct definitions *file) {
   for (size_t i = 0; i < file->n; i++) {
     const struct statement *statement = &file->statements[i];
-    if (statement->type == STATEMENT_REFRESH && !catalog_find(catalog, statement->name))
+    if (statement->type == STATEMENT_REFRESH && !catalog_find(catalog, statement->name) &&
+        !zoom_find(catalog, statement->name))
       return engine_fail(engine, CODE_FAILED, "%s:%d:%d: there is no summary %s", file->file, statement->line,
                          statement->column, statement->name);
   }
@@ -92,18 +104,26 @@ static bool in_transaction(struct engine *engine, struct catalog *catalog, struc
   return declare_arm(engine, catalog);
 }
 
+/* A zoom's name stands for its levels. */
+static char **add_covered(struct engine *engine, const struct catalog *catalog, const char *name,
+                          char **names, size_t *n) {
+  for (size_t i = 0; i < catalog->n && engine_ok(engine); i++) {
+    if (!zoom_covers(catalog, name, catalog->summaries[i]->name)) continue;
+    names = engine_grow(engine, names, n, sizeof *names);
+    if (names) names[(*n)++] = catalog->summaries[i]->name;
+  }
+  return names;
+}
+
 /* Exit code of the REFRESH statements: some failed, or all went well. */
 static int refresh_asked(struct engine *engine, struct catalog *catalog, struct definitions *files,
                          int n_files) {
   char **names = 0;
   size_t n = 0;
   for (int i = 0; i < n_files; i++)
-    for (size_t k = 0; k < files[i].n; k++) {
-      if (files[i].statements[k].type != STATEMENT_REFRESH) continue;
-      names = engine_grow(engine, names, &n, sizeof *names);
-      if (!names) return engine->code;
-      names[n++] = files[i].statements[k].name;
-    }
+    for (size_t k = 0; k < files[i].n; k++)
+      if (files[i].statements[k].type == STATEMENT_REFRESH)
+        names = add_covered(engine, catalog, files[i].statements[k].name, names, &n);
   size_t failed = refresh_named(engine, catalog, names, n);
   return engine_interrupted() ? CODE_INTERRUPTED : failed ? CODE_SOME_FAILED : CODE_DONE;
 }

@@ -6,6 +6,7 @@
 #include "tool/engine/repair.h"
 #include "tool/engine/status.h"
 #include "tool/engine/upgrade.h"
+#include "tool/engine/zoom.h"
 #include "tool/talk.h"
 #include "tool/verb.h"
 
@@ -17,6 +18,7 @@ int verb_pause(struct engine *engine) {
   if (upgrade_require(engine) && catalog_load(engine, &catalog) && repair_definitions(engine, &catalog) &&
       capture_disarm(engine)) {
     for (size_t i = 0; i < catalog.n; i++) live_view_drop(engine, catalog.summaries[i]);
+    zoom_park(engine, &catalog);
     engine_exec(engine, "UPDATE almanac_setting SET value=1 WHERE name='paused'");
     status_view(engine, &catalog);
   }

@@ -1,4 +1,5 @@
 /* almanac plan: what a refresh of a summary would do, and the query plans with which it would do so. */
+#include "tool/asked.h"
 #include "tool/engine/catalog.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/compute.h"
@@ -104,21 +105,28 @@ static void print_json(struct engine *engine, const struct plan *plan) {
   if (json) printf("%s\n", json);
 }
 
-int verb_plan(struct engine *engine) {
-  struct catalog catalog;
-  const char *name = engine->settings->operands[0];
-  if (!upgrade_require(engine) || !catalog_load(engine, &catalog)) return engine->code;
-  struct summary *s = catalog_find(&catalog, name);
-  if (!s)
-    engine_fail(engine, CODE_FAILED, "there is no summary %s (almanac status %s lists them)", name,
-                engine->settings->database);
-  if (s && s->broken) engine_fail(engine, CODE_FAILED, "%s", s->broken);
-  if (!engine_ok(engine)) return engine->code;
-  struct plan plan = make_plan(engine, &catalog, s);
-  if (!engine_ok(engine)) return engine->code;
+static bool plan_one(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
+  if (s->broken) return engine_fail(engine, CODE_FAILED, "%s", s->broken);
+  struct plan plan = make_plan(engine, catalog, s);
+  if (!engine_ok(engine)) return false;
   if (engine->settings->json)
     print_json(engine, &plan);
   else
     print_text(&plan, engine->settings->verbose);
+  return engine_ok(engine);
+}
+
+/* Of a zoom all levels are shown, the finest first. */
+int verb_plan(struct engine *engine) {
+  struct catalog catalog;
+  const struct settings *settings = engine->settings;
+  if (!upgrade_require(engine) || !catalog_load(engine, &catalog) || !asked_check(engine, &catalog))
+    return engine->code;
+  size_t n;
+  char **names = asked_names(engine, &catalog, &n);
+  for (size_t i = 0; i < n && engine_ok(engine); i++) {
+    if (i > 0 && !settings->json) printf("\n");
+    plan_one(engine, &catalog, catalog_find(&catalog, names[i]));
+  }
   return engine->code;
 }

@@ -1,14 +1,15 @@
 #include "tool/engine/catalog.h"
 #include "tool/engine/follow.h"
+#include "tool/engine/zoom.h"
 #include <string.h>
 
 int catalog_format(struct engine *engine) {
   if (source_object(engine, "almanac_setting", 0) != OBJECT_TABLE) return 0;
   int64_t format = engine_int(engine, "SELECT value FROM almanac_setting WHERE name='format'");
-  if (format > CATALOG_FORMAT)
+  if (format > CATALOG_FORMAT_WITH_ZOOMS)
     engine_fail(engine, CODE_FAILED,
                 "%s was written by a newer almanac (format %lld, this one knows %d): install that version",
-                engine->settings->database, format, CATALOG_FORMAT);
+                engine->settings->database, format, CATALOG_FORMAT_WITH_ZOOMS);
   return engine_ok(engine) ? (int)format : 0;
 }
 
@@ -154,7 +155,7 @@ bool catalog_load(struct engine *engine, struct catalog *catalog) {
     const struct catalog before = {.summaries = catalog->summaries, .n = i}; /* one reads earlier ones only */
     derive(engine, &before, catalog->summaries[i], &facts[i]);
   }
-  return engine_ok(engine);
+  return zoom_load(engine, catalog);
 }
 
 bool catalog_has(struct engine *engine, const struct summary *s) {

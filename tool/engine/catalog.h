@@ -3,14 +3,20 @@
 #define ALMANAC_CATALOG_H
 #include "tool/engine/summary.h"
 
+struct zoom;
+
 /* Every declared summary, in the order of declaration. */
 struct catalog {
   struct summary **summaries;
   size_t n;
+  struct zoom **zooms; /* pyramids of them (zoom.h) */
+  size_t n_zooms;
   int64_t schema_version; /* of the database when it was loaded, or changed by us */
 };
 
-enum { CATALOG_FORMAT = 2 }; /* of the tables; raised when an older tool could not keep them right */
+/* Of the tables; raised when an older tool could not keep them right. With a zoom in it, a catalog is of the next format,
+   which adds the tables of zooms and nothing else. */
+enum { CATALOG_FORMAT = 2, CATALOG_FORMAT_WITH_ZOOMS = 3 };
 
 /* The format of the database's catalog; 0 where there is none. Fails if a newer tool has made it. Verbs call
    upgrade_require. */

@@ -156,7 +156,8 @@ static bool publish_piece(struct engine *engine, const struct computation *c, st
   on_piece(engine, "publish_lost", c, piece);
   piece->published = on_piece(engine, "publish_left", c, piece);
   int64_t more_partitions = -on_piece(engine, "publish_partitions", c, piece);
-  int64_t deleted = on_piece(engine, "publish_delete", c, piece);
+  int64_t deleted =
+      on_piece(engine, c->summary->zoom ? "publish_delete_clustered" : "publish_delete", c, piece);
   bool all = piece->all && piece->published == before;
   if (!all) sql_run(engine, "publish_index", v); /* there already, but where some were lost */
   if (all && sql_run(engine, "publish_insert_all", v))

@@ -7,6 +7,7 @@
 #include "tool/engine/live_view.h"
 #include "tool/engine/runs.h"
 #include "tool/engine/status.h"
+#include "tool/engine/zoom.h"
 #include <string.h>
 
 bool declare_same(struct engine *engine, const char *a, const char *b) {
@@ -28,7 +29,7 @@ bool declare_same(struct engine *engine, const char *a, const char *b) {
 /* --------------------------------------------------------------------------------------------------- create
  */
 
-static bool check_free(struct engine *engine, const char *name) {
+bool declare_check_free(struct engine *engine, const char *name) {
   char *stored = engine_printf(engine, "%s_stored", name), *spelled = 0;
   if (source_object(engine, name, &spelled) != OBJECT_NONE)
     return engine_fail(engine, CODE_FAILED,
@@ -44,6 +45,9 @@ static bool check_free(struct engine *engine, const char *name) {
 
 /* The indexes of the stored table: the partition, then the plain columns of the source with it. */
 static bool create_indexes(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
+  /* A zoom's level is clustered; without keys, by the partition itself. */
+  if (s->zoom)
+    return s->n_columns == ZOOM_VALUES + 1 ? engine_ok(engine) : sql_run(engine, "stored_index_partition", v);
   if (s->index) {
     v = sql_literal(engine, v, "columns", s->index);
     v = sql_literal(engine, v, "suffix", "i");
@@ -118,7 +122,7 @@ static bool asks_for_parts(const struct statement *statement) {
 
 bool declare_create(struct engine *engine, struct catalog *catalog, const struct definitions *definitions,
                     const struct statement *statement, struct summary **created) {
-  if (!check_free(engine, statement->name)) return false;
+  if (!declare_check_free(engine, statement->name)) return false;
   struct summary *s = engine_alloc(engine, sizeof *s);
   if (!s || !summary_derive(engine, catalog, definitions, statement, 0, s)) return false;
   char *known =
@@ -264,7 +268,8 @@ bool declare_arm(struct engine *engine, struct catalog *catalog) {
     if (s->broken && s->select_live && s->live && source_object(engine, s->name, 0) == OBJECT_NONE)
       live_view_create_query(engine, s);
   }
-  return runs_forget(engine) && status_view(engine, catalog) && catalog_keep_version(engine, catalog);
+  return zoom_arm(engine, catalog) && runs_forget(engine) && status_view(engine, catalog) &&
+         catalog_keep_version(engine, catalog);
 }
 
 bool declare_remove_catalog(struct engine *engine) {

@@ -7,6 +7,9 @@
 bool declare_create(struct engine *engine, struct catalog *catalog, const struct definitions *definitions,
                     const struct statement *statement, struct summary **created);
 
+/* Fails where a summary of that name would be in the way of something that is no summary. */
+bool declare_check_free(struct engine *engine, const char *name);
+
 /* Removes a summary with all that belongs to it. Nothing may read it any more. */
 bool declare_drop(struct engine *engine, struct catalog *catalog, struct summary *summary);
 

@@ -117,21 +117,22 @@ static bool fail_frozen(struct engine *engine, const struct order *order, const 
                      file->file, order->at->line, order->at->column, existing->name, existing->name);
 }
 
-static void add_note(struct engine *engine, struct order *order, char *note) {
+void order_note(struct engine *engine, struct order *order, char *note) {
   order->notes = engine_grow(engine, order->notes, &order->n_notes, sizeof *order->notes);
   if (order->notes) order->notes[order->n_notes++] = note;
 }
 
 /* What reads it is dropped with it, and declared again at the end unless the files do so. */
-static bool drop_changed(struct engine *engine, struct order *order, struct summary *existing) {
-  add_note(engine, order,
-           engine_printf(engine, "%s: its definition has changed: it is rebuilt", existing->name));
+bool order_replace(struct engine *engine, struct order *order, const struct definitions *file,
+                   struct summary *existing, char *note) {
+  if (declare_holds_frozen(engine, existing)) return fail_frozen(engine, order, file, existing);
+  order_note(engine, order, note);
   size_t n;
   struct summary **dropped = declare_drop_readers(engine, order->catalog, &existing, 1, &n);
   for (size_t i = 0; i < n && engine_ok(engine); i++) {
     if (dropped[i] == existing) continue;
-    add_note(engine, order,
-             engine_printf(engine, "%s: it reads %s: it is rebuilt", dropped[i]->name, existing->name));
+    order_note(engine, order,
+               engine_printf(engine, "%s: it reads %s: it is rebuilt", dropped[i]->name, existing->name));
     struct definitions *definitions = engine_alloc(engine, sizeof *definitions);
     if (!definitions || !definitions_read(engine, dropped[i]->name, dropped[i]->definition, definitions))
       return false;
@@ -141,8 +142,8 @@ static bool drop_changed(struct engine *engine, struct order *order, struct summ
   return engine_ok(engine);
 }
 
-bool order_create(struct engine *engine, struct order *order, const struct definitions *file,
-                  const struct statement *statement) {
+bool order_declare(struct engine *engine, struct order *order, const struct definitions *file,
+                   const struct statement *statement) {
   struct summary *existing = catalog_find(order->catalog, statement->name);
   order->at = statement;
   if (existing && declare_same(engine, existing->definition, statement->text) && !existing->broken)
@@ -150,8 +151,10 @@ bool order_create(struct engine *engine, struct order *order, const struct defin
   bool kept = false;
   if (existing && !declare_keep(engine, order->catalog, existing, file, statement, &kept)) return false;
   if (kept) return true;
-  if (existing && declare_holds_frozen(engine, existing)) return fail_frozen(engine, order, file, existing);
-  if (existing && !drop_changed(engine, order, existing)) return false;
+  if (existing &&
+      !order_replace(engine, order, file, existing,
+                     engine_printf(engine, "%s: its definition has changed: it is rebuilt", existing->name)))
+    return false;
   for (size_t i = 0; i < order->n_waiting; i++)
     order->waiting[i].done |= sqlite3_stricmp(order->waiting[i].statement->name, statement->name) == 0;
   return create(engine, order, file, statement);

@@ -21,9 +21,16 @@ struct order {
   size_t n_notes;
 };
 
-/* Runs one CREATE statement of the files, now or when what it reads is there. Leaves an unchanged summary alone. */
-bool order_create(struct engine *engine, struct order *order, const struct definitions *file,
-                  const struct statement *statement);
+/* Declares a summary as the CREATE statement says, now or when what it reads is there. Leaves an unchanged one alone. */
+bool order_declare(struct engine *engine, struct order *order, const struct definitions *file,
+                   const struct statement *statement);
+
+/* Drops a summary that is to be something else or nothing from now on; what reads it is declared again at the end. */
+bool order_replace(struct engine *engine, struct order *order, const struct definitions *file,
+                   struct summary *existing, char *note);
+
+/* Tells the user once all is well. */
+void order_note(struct engine *engine, struct order *order, char *note);
 
 /* After the last statement: what still waits. Summaries that read each other in a circle are an error that shows it. */
 bool order_finish(struct engine *engine, struct order *order);

@@ -32,6 +32,8 @@ static bool read_options(struct engine *engine, struct deriving *d) {
       d->fixed = option;
     else if (strcmp(option->name, "index") == 0)
       d->summary->index = option->value;
+    else if (strcmp(option->name, "zoom_level") == 0)
+      d->summary->zoom = engine_printf(engine, "%s", option->value);
     else if (!retention_read(engine, d->summary, option)) {
       if (!engine_ok(engine)) return false;
       return engine_fail(

@@ -42,6 +42,7 @@ struct summary {
   struct kept_span keep_raw; /* WITH (keep_raw = ...): prune may delete older raw rows (prune.h) */
   struct kept_span keep;     /* WITH (keep = ...): older rows are not stored (keep.h) */
   int64_t keep_newest;       /* ... of a key summary: how many keys are; else 0 */
+  char *zoom;                /* of the zoom that it is a level of (zoom.h), else NULL */
 
   struct source *source; /* NULL for KIND_WHOLE; of a chain the table at its root */
   char *time;            /* KIND_TIME: the column of the source */

@@ -137,5 +137,6 @@ void deriving_read_origins(struct engine *engine, struct deriving *d, sqlite3_st
   }
   for (size_t k = 0; k < s->n_partition; k++) s->partition_shown &= shown[k];
   read_indexed(engine, d);
-  s->additive = additive_by_form(s, &d->shadow.tokens);
+  /* A zoom's level partitions its windows by what it groups by, the bucket among it. */
+  s->additive = s->zoom || additive_by_form(s, &d->shadow.tokens);
 }

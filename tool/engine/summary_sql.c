@@ -1,4 +1,5 @@
 #include "tool/engine/summary.h"
+#include "tool/engine/zoom.h"
 #include <string.h>
 
 char *summary_object(struct engine *engine, const struct summary *summary, const char *what) {
@@ -54,6 +55,15 @@ static char *result_list(struct engine *engine, const struct summary *s, bool na
   return engine_finish(engine, out);
 }
 
+/* A zoom's level is read by key: its rows are stored in the order of the keys, then of the bucket, the first column. */
+static char *cluster_list(struct engine *engine, const struct summary *s, const char *prefix) {
+  sqlite3_str *out = sqlite3_str_new(engine->db);
+  for (size_t i = 1; i + ZOOM_VALUES < s->n_columns; i++)
+    sqlite3_str_appendf(out, "%s\"%w\", ", prefix, s->columns[i].name);
+  sqlite3_str_appendf(out, "%s\"%w\"", prefix, s->columns[0].name);
+  return engine_finish(engine, out);
+}
+
 static char *stored_definitions(struct engine *engine, const struct summary *s) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < s->n_columns; i++) {
@@ -73,6 +83,7 @@ static char *stored_definitions(struct engine *engine, const struct summary *s) 
                                              : "");
   }
   if (s->kind == KIND_WHOLE) sqlite3_str_appendall(out, ", almanac_generation INTEGER NOT NULL");
+  if (s->zoom) sqlite3_str_appendf(out, ", PRIMARY KEY(%s)", cluster_list(engine, s, ""));
   return engine_finish(engine, out);
 }
 
@@ -250,6 +261,9 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "stored_columns", result_list(engine, s, false));
   v = sql_literal(engine, v, "computed_columns", result_list(engine, s, false));
   v = sql_literal(engine, v, "stored_definitions", stored_definitions(engine, s));
+  v = sql_literal(engine, v, "stored_kind", s->zoom ? " WITHOUT ROWID" : "");
+  v = sql_literal(engine, v, "stored_order",
+                  s->zoom ? engine_printf(engine, " ORDER BY %s", cluster_list(engine, s, "r.")) : "");
   v = sql_template(engine, v, "computed", computed_list(engine, s));
   v = sql_literal(engine, v, "select", s->kind == KIND_WHOLE ? s->select_live : s->select_part);
   if (s->kind == KIND_WHOLE) return v;

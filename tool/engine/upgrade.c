@@ -69,7 +69,7 @@ static bool upgrade_alone(struct engine *engine) {
 
 bool upgrade_require(struct engine *engine) {
   int format = catalog_format(engine);
-  if (!engine_ok(engine) || format == CATALOG_FORMAT) return engine_ok(engine);
+  if (!engine_ok(engine) || format >= CATALOG_FORMAT) return engine_ok(engine);
   if (format != 0) return sqlite3_get_autocommit(engine->db) ? upgrade_alone(engine) : upgrade(engine);
   return engine_fail(engine, CODE_FAILED, "%s has no summaries: declare some with almanac apply %s FILE.sql",
                      engine->settings->database, engine->settings->database);
