@@ -5,9 +5,10 @@
 **      to the bit, values and types (L2 to L8 of ext/function/lttb.c; points_scan.c has which rows are points).
 ** R-2  n is a whole number >= 0. Errors show the column and the value: x that is neither a finite number nor a time,
 **      times beside numbers in x, y that is no finite number.
-** R-3  Up to 524,288 points are kept (8 MiB, 12 where types vary, more with text x). Of more points in order of x only
-**      two buckets (2 / n of the points) are kept at a time: the first scan counts them, the second, in the same
-**      snapshot, picks. All are kept where they don't come in order, or from a table that is read through SQL.
+** R-3  Up to 524,288 points are kept (8 MiB, 12 where types vary, more with text x). Of more points in order of x no more
+**      than that are kept at a time either: the first scan counts them, the second, in the same snapshot, picks, with
+**      two buckets (2 / n of the points) in memory; where those are too large, the second finds their means and a third
+**      picks. All are kept where they don't come in order, or from a table that is read through SQL.
 */
 #include "ext/function/function.h"
 #include "ext/kernel/lttb.h"
@@ -106,14 +107,13 @@ static int take_first(void *state, const struct batch *batch) {
   return SQLITE_OK;
 }
 
-/* ---- The second scan, of points in order ---- */
+/* ---- The scans that pick, of points in order ---- */
 
 static void clear_stream(void *state) {
   struct lttb_call *call = state;
   points_sink_clear(&call->sink);
   points_free(&call->cursor->picked);
-  lttb_stream_close(&call->stream);
-  lttb_stream_open(&call->stream, call->count, call->n, pick, call);
+  lttb_stream_begin(&call->stream);
 }
 
 static int take_stream(void *state, const struct batch *batch) {
@@ -138,13 +138,26 @@ static int pick_from_all(struct lttb_call *call) {
   return points_sink_code(&call->patience, done && !call->no_memory);
 }
 
+/* One scan or two that pick from points in order; LTTB_OUT_OF_ORDER: they are not. */
+static int stream(struct lttb_call *call, enum lttb_pass *pass) {
+  points_sink_clear(&call->sink);
+  if (!lttb_stream_open(&call->stream, call->count, call->n, KEPT_MOST, pick, call)) return SQLITE_NOMEM;
+  do {
+    int rc = run(call, (struct scan_sink){call, take_stream, clear_stream});
+    if (rc != SQLITE_OK) return rc;
+    *pass = lttb_stream_end(&call->stream);
+  } while (*pass == LTTB_ONE_MORE);
+  return SQLITE_OK;
+}
+
 static int find_points(struct lttb_call *call) {
   int rc = run(call, (struct scan_sink){call, take_first, clear_first});
   if (rc != SQLITE_OK) return rc;
   if (call->keeps_all) return pick_from_all(call);
   if (!call->sink.points.unsorted && call->n < call->count) {
-    rc = run(call, (struct scan_sink){call, take_stream, clear_stream});
-    if (rc != SQLITE_OK || lttb_stream_done(&call->stream)) return rc;
+    enum lttb_pass pass;
+    rc = stream(call, &pass);
+    if (rc != SQLITE_OK || pass == LTTB_DONE) return rc;
     points_free(&call->cursor->picked); /* through SQL rows may come in another order than from pages */
   }
   rc = run(call, (struct scan_sink){&call->sink, points_sink_take, points_sink_clear});

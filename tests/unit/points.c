@@ -244,8 +244,17 @@ static int try_stream(struct rows *rows, int64_t n) {
   int64_t count = points_count(&all);
   if (good && n < count) {
     lttb_pick(&all, n, keep, &picked, NULL);
-    lttb_stream_open(&stream, count, n, keep, &streamed);
-    good = feed(rows, NULL, &stream) == POINTS_FINE && stream.seen == count && same_picks(&picked, &streamed);
+    int64_t kept_most = next() % 2 ? INT64_MAX : (int64_t)(next() % 500);
+    good = lttb_stream_open(&stream, count, n, kept_most, keep, &streamed);
+    enum lttb_pass pass = LTTB_ONE_MORE;
+    for (int runs = 0; good && pass == LTTB_ONE_MORE; runs++) {
+      if (next() % 3 == 0) feed(rows, NULL, &stream); /* begun, and begun again */
+      points_free(&streamed.points);
+      lttb_stream_begin(&stream);
+      good = feed(rows, NULL, &stream) == POINTS_FINE && runs < 2;
+      pass = lttb_stream_end(&stream);
+    }
+    good = good && pass == LTTB_DONE && same_picks(&picked, &streamed);
     lttb_stream_close(&stream);
   }
   points_free(&all);
@@ -271,17 +280,21 @@ static int test_streams(void) {
 }
 
 /* Each allocation of a stream fails once, and is noticed. */
-static int test_stream_memory(void) {
+static int test_stream_memory(bool means) {
   static struct rows rows;
   make_rows(&rows, 3, 5000);
   for (long at = 0;; at++) {
     struct lttb_stream stream;
     struct picks picks = {0};
     points_init(&picks.points);
-    lttb_stream_open(&stream, rows.n, 5, keep, &picks);
     fails_at = at;
     allocations = 0;
-    enum points_problem problem = feed(&rows, NULL, &stream);
+    bool opened = lttb_stream_open(&stream, rows.n, 5, means ? 100 : INT64_MAX, keep, &picks);
+    enum points_problem problem = opened ? feed(&rows, NULL, &stream) : POINTS_NO_MEMORY;
+    if (!problem && lttb_stream_end(&stream) == LTTB_ONE_MORE) {
+      lttb_stream_begin(&stream);
+      problem = feed(&rows, NULL, &stream);
+    }
     bool failed = allocations > at;
     fails_at = -1;
     lttb_stream_close(&stream);
@@ -436,8 +449,8 @@ static int test_text_memory(void) {
 
 int main(int argc, char **argv) {
   seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-  int bad = test_lines() || test_streams() || test_stream_memory() || test_grids() || test_grid_batches() ||
-            test_reals() || test_garbage() || test_text_memory();
+  int bad = test_lines() || test_streams() || test_stream_memory(false) || test_stream_memory(true) ||
+            test_grids() || test_grid_batches() || test_reals() || test_garbage() || test_text_memory();
   comma = true;
   return bad || test_reals();
 }

@@ -5,7 +5,7 @@ import subprocess
 
 from almanac import ROOT, directory
 
-KERNELS = ["chunks.c", "density_grid.c", "density_grid_batch.c", "density_grid_json.c", "json_read.c", "json_write.c", "lttb.c", "points.c",
+KERNELS = ["chunks.c", "density_grid.c", "density_grid_batch.c", "density_grid_json.c", "json_read.c", "json_write.c", "lttb.c", "lttb_stream.c", "points.c",
            "points_batch.c", "points_sort.c", "time_text.c"]
 
 
