@@ -29,14 +29,13 @@ bool btree_cells_of(const struct btree_shape *shape, uint8_t type, const unsigne
   if (page[start] != type) return false;
   cells->n = bytes_be16(page + start + 3);
   cells->pointers = page + header;
-  cells->first = header + 2 * cells->n;
   cells->last = shape->usable - CELL_MIN;
-  return !cells->n || cells->first <= cells->last;
+  return header + 2 * cells->n <= shape->usable;
 }
 
 static const unsigned char *cell_at(const struct btree_level *level, uint32_t i) {
   uint32_t at = bytes_be16(level->cells.pointers + 2 * i);
-  return at >= level->cells.first && at <= level->cells.last ? level->page + at : NULL;
+  return at <= level->cells.last ? level->page + at : NULL;
 }
 
 void btree_walk_begin(struct btree_walk *walk, const struct page_file *file, const struct btree_shape *shape,

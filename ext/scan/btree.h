@@ -24,7 +24,7 @@ uint32_t btree_local(const struct btree_shape *shape, uint32_t payload);
 struct btree_cells {
   const unsigned char *pointers; /* 2 bytes each */
   uint32_t n;
-  uint32_t first, last; /* where in the page a cell may begin */
+  uint32_t last; /* where in the page a cell may begin at most; SQLite, too, looks at nothing else */
 };
 
 /* False: malformed. `page` is its content; only page 1 has the file's header before its own. */

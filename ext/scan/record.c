@@ -60,12 +60,7 @@ static int test_rows(struct decoder *d) {
   if (n == rows->n) return SQLITE_OK;
   for (size_t i = 0; i < d->scan->request->n_columns; i++)
     if (d->is_tested[i] && d->scan->fields[i].place != FIELD_ROWID) column_keep(&d->out[i], d->kept, n);
-  for (int i = 0; i < n; i++) {
-    rows->record[i] = rows->record[d->kept[i]];
-    rows->shape[i] = rows->shape[d->kept[i]];
-    rows->rowid[i] = rows->rowid[d->kept[i]];
-  }
-  rows->n = n;
+  rows_keep(rows, d->kept, n);
   if (n) shapes_used_in(&d->used, rows);
   return SQLITE_OK;
 }

@@ -9,6 +9,7 @@ bool rows_open(struct rows *rows, const struct scan *scan, const struct btree_sh
   rows->chains = chains;
   rows->wants_rowid = false;
   rows->n = rows->n_chained = 0;
+  memset(rows->seen, 0, sizeof rows->seen);
   rows->arena = NULL;
   rows->arena_size = rows->chained_bytes = 0;
   rows->why = NULL;
@@ -73,6 +74,7 @@ static int add_row(struct rows *rows, const unsigned char *record, uint64_t payl
     rows->record[rows->n] = record;
     rows->shape[rows->n] = (uint16_t)slot;
   }
+  rows->seen[rows->shape[rows->n]] = true;
   rows->rowid[rows->n++].integer = rowid;
   return SQLITE_OK;
 }
@@ -84,73 +86,89 @@ int rows_add_cell(struct rows *rows, const unsigned char *cell, uint32_t room) {
   return n < room ? add_row(rows, cell + n, payload, room - n, 0) : not_understood(rows, malformed);
 }
 
-/* rows_add_leaf for one kind of tree and one length of keys, which the compiler knows. Whatever is not plain goes to
-   add_row. */
+/* Adds what is no plain row, or says why not; the rest of rows_add_leaf's loop. */
+static int add_cell_at(struct rows *rows, const unsigned char *page, uint32_t at) {
+  const uint32_t usable = rows->tree->usable;
+  uint64_t payload, rowid = 0;
+  at += varint_read(page + at, &payload);
+  if (rows->tree->has_rowids) at += varint_read(page + at, &rowid);
+  return at < usable ? add_row(rows, page + at, payload, usable - at, (int64_t)rowid)
+                     : not_understood(rows, malformed);
+}
+
+/* rows_add_leaf for one kind of tree and one length of keys, which the compiler knows. This is the loop that all rows come
+   through: plain ones are done with here, others are left to add_cell_at. */
 static inline __attribute__((always_inline)) int add_leaf(struct rows *rows, const struct btree_cells *cells,
                                                           const unsigned char *page, uint32_t *cell,
-                                                          const bool has_rowids, const unsigned words) {
-  const uint32_t usable = rows->tree->usable, local_max = rows->tree->local_max;
-  const uint32_t first = cells->first, room = cells->last - first, n_cells = cells->n;
-  const unsigned char *pointers = cells->pointers;
-  const bool wants_rowid = has_rowids && rows->wants_rowid;
+                                                          const bool has_rowids, const bool wants_rowid,
+                                                          const unsigned words) {
+  const uint32_t room = (uint32_t)(BATCH_ROWS - rows->n), left = cells->n - *cell, last = cells->last;
+  const unsigned char *pointer = cells->pointers + 2 * *cell;
+  const unsigned char *stop = pointer + 2 * (left < room ? left : room), *end = page + rows->tree->usable;
   const struct shape_table *table = &rows->shapes;
-  const struct shape *shapes = table->shapes;
-  int n = rows->n, code = SQLITE_OK;
-  uint32_t i = *cell;
-  for (; i < n_cells; i++) {
-    uint32_t at = bytes_be16(pointers + 2 * i);
-    uint64_t payload, rowid = 0;
-    if (n == BATCH_ROWS) {
-      code = ROWS_FULL;
-      break;
-    }
-    if (at - first > room) {
+  int n = rows->n, code = left <= room ? SQLITE_OK : ROWS_FULL;
+  for (; pointer < stop; pointer += 2, n++) {
+    uint32_t at = bytes_be16(pointer);
+    if (at > last) {
       code = not_understood(rows, malformed);
       break;
     }
-    payload = page[at++];
-    if (payload >= 0x80) at += varint_read(page + at - 1, &payload) - 1;
+    const unsigned char *record = page + at;
+    uint64_t payload = *record++;
+    if (payload >= 0x80) record += varint_read(record - 1, &payload) - 1;
     if (has_rowids) {
-      uint64_t le = bytes_le64(page + at);
+      uint64_t le = bytes_le64(record), rowid;
       unsigned length = varint_length(le);
       if (wants_rowid) {
         if (length < 9)
           rowid = varint_value(le, length);
         else
-          varint_read(page + at, &rowid);
+          varint_read(record, &rowid);
         rows->rowid[n].integer = (int64_t)rowid;
       }
-      at += length;
+      record += length;
     }
-    const unsigned char *record = page + at;
-    int slot = shape_find_fast(table, record, words);
-    if (slot >= 0 && payload <= local_max && at + payload <= usable &&
-        (uint32_t)payload - shapes[slot].needed <= shapes[slot].spare) {
+    unsigned slot;
+    if (shape_find_fast(table, record, words, &slot) && payload <= rows->tree->local_max &&
+        record + payload <= end && shape_fits(&table->shapes[slot], (uint32_t)payload)) {
       rows->record[n] = record;
-      rows->shape[n++] = (uint16_t)slot;
+      rows->shape[n] = (uint16_t)slot;
+      rows->seen[slot] = true;
       continue;
     }
     rows->n = n;
-    code = at < usable ? add_row(rows, record, payload, usable - at, (int64_t)rowid)
-                       : not_understood(rows, malformed);
-    if (code != SQLITE_OK) break;
-    n++;
+    int added = add_cell_at(rows, page, at);
+    if (added != SQLITE_OK) {
+      code = added;
+      break;
+    }
   }
   rows->n = n;
-  *cell = i;
+  *cell = (uint32_t)(pointer - cells->pointers) / 2;
   return code;
 }
 
 int rows_add_leaf(struct rows *rows, const struct btree_cells *cells, const unsigned char *page,
                   uint32_t *cell) {
-  bool table = rows->tree->has_rowids;
+  const bool has_rowids = rows->tree->has_rowids, wants_rowid = has_rowids && rows->wants_rowid;
   switch (rows->shapes.words) {
   case 1:
-    return table ? add_leaf(rows, cells, page, cell, true, 1) : add_leaf(rows, cells, page, cell, false, 1);
+    if (wants_rowid) return add_leaf(rows, cells, page, cell, true, true, 1);
+    if (has_rowids) return add_leaf(rows, cells, page, cell, true, false, 1);
+    return add_leaf(rows, cells, page, cell, false, false, 1);
   case 2:
-    return table ? add_leaf(rows, cells, page, cell, true, 2) : add_leaf(rows, cells, page, cell, false, 2);
+    if (wants_rowid) return add_leaf(rows, cells, page, cell, true, true, 2);
+    if (has_rowids) return add_leaf(rows, cells, page, cell, true, false, 2);
+    return add_leaf(rows, cells, page, cell, false, false, 2);
   default:
-    return add_leaf(rows, cells, page, cell, table, rows->shapes.words);
+    return add_leaf(rows, cells, page, cell, has_rowids, wants_rowid, rows->shapes.words);
+  }
+}
+
+static void forget_seen(struct rows *rows) {
+  for (int i = 0; i < rows->shapes.n; i++) {
+    rows->seen[rows->shapes.slots[i]] = false;
+    rows->seen[rows->shapes.slots[i] + SHAPE_PACKED] = false;
   }
 }
 
@@ -174,7 +192,19 @@ int rows_collect(struct rows *rows) {
   return rows->chains.read(rows->chains.state, rows->chain, (size_t)rows->n_chained, &rows->why);
 }
 
+void rows_keep(struct rows *rows, const uint16_t *kept, int n) {
+  forget_seen(rows);
+  for (int i = 0; i < n; i++) {
+    rows->record[i] = rows->record[kept[i]];
+    rows->rowid[i] = rows->rowid[kept[i]];
+    rows->shape[i] = rows->shape[kept[i]];
+    rows->seen[rows->shape[i]] = true;
+  }
+  rows->n = n;
+}
+
 void rows_clear(struct rows *rows) {
+  forget_seen(rows);
   rows->n = rows->n_chained = 0;
   rows->chained_bytes = 0;
   if (rows->shapes.n == SHAPES_MAX || rows->shapes.words_next > rows->shapes.words)

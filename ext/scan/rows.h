@@ -20,6 +20,7 @@ struct rows {
   const unsigned char *record[BATCH_ROWS];
   union batch_value rowid[BATCH_ROWS];
   uint16_t shape[BATCH_ROWS];
+  bool seen[2 * SHAPE_SLOTS]; /* is there a row of this shape? */
 
   /* Those whose wanted fields are not all in their cells. They are collected before the batch is read. */
   int n_chained;
@@ -48,6 +49,10 @@ int rows_add_cell(struct rows *rows, const unsigned char *cell, uint32_t room);
 
 /* Collects what is in chains; then all records can be read. */
 int rows_collect(struct rows *rows);
+
+/* Keeps only the n rows whose numbers are in `kept`, ascending. */
+void rows_keep(struct rows *rows, const uint16_t *kept, int n);
+
 void rows_clear(struct rows *rows);
 
 #endif

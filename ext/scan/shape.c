@@ -22,10 +22,12 @@ bool shape_table_open(struct shape_table *table, const struct scan *scan) {
   *table = (struct shape_table){.scan = scan};
   table->by_place = malloc((scan->n_fields + 1) * sizeof *table->by_place);
   table->keys = malloc(SHAPE_SLOTS * SHAPE_WORDS_MAX * sizeof *table->keys);
+  table->plain_keys = malloc(SHAPE_SLOTS * SHAPE_WORDS_MAX * sizeof *table->plain_keys);
   table->shapes = malloc(SHAPE_SLOTS * sizeof *table->shapes);
   table->fields =
       calloc(2 * SHAPE_SLOTS * (scan->n_fields + 1), sizeof *table->fields); /* a rowid has no bytes */
-  if (!table->by_place || !table->keys || !table->shapes || !table->fields) return false;
+  if (!table->by_place || !table->keys || !table->plain_keys || !table->shapes || !table->fields)
+    return false;
   sort_fields(table);
   table->words_next = table->n_types / 8 + 1; /* with the header's size that many bytes and one more */
   if (table->words_next > SHAPE_WORDS_MAX) table->words_next = SHAPE_WORDS_MAX;
@@ -36,6 +38,7 @@ bool shape_table_open(struct shape_table *table, const struct scan *scan) {
 void shape_table_close(struct shape_table *table) {
   free(table->by_place);
   free(table->keys);
+  free(table->plain_keys);
   free(table->shapes);
   free(table->fields);
 }
@@ -48,6 +51,8 @@ void shape_table_clear(struct shape_table *table) {
     table->plain[i] = bytes >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << 8 * bytes) - 1;
   }
   memset(table->keys, 0, SHAPE_SLOTS * table->words * sizeof *table->keys);
+  memset(table->plain_keys, 0, SHAPE_SLOTS * table->words * sizeof *table->plain_keys);
+  table->plain_keys[0] = 1; /* 0 is in slot 0, where it must not be found; 1 is in another */
 }
 
 uint32_t shape_header_size(const unsigned char *record, uint32_t payload) {
@@ -145,8 +150,14 @@ static int understand(struct shape_table *table, unsigned slot, const unsigned c
   }
   shape->needed = (uint32_t)end;
   shape->spare = at == header ? 0 : INT32_MAX;
-  if (payload - shape->needed > shape->spare) return SHAPE_MALFORMED;
-  return (int)slot;
+  return shape_fits(shape, payload) ? (int)slot : SHAPE_MALFORMED;
+}
+
+/* Has each varint of the key one byte? */
+static bool is_plain(const uint64_t *key, unsigned words) {
+  uint64_t any = 0;
+  for (unsigned i = 0; i < words; i++) any |= key[i];
+  return !(any & 0x8080808080808080u);
 }
 
 int shape_find(struct shape_table *table, const unsigned char *record, uint32_t payload, uint32_t local) {
@@ -174,13 +185,13 @@ int shape_find(struct shape_table *table, const unsigned char *record, uint32_t 
   while (table->keys[slot * table->words] && memcmp(&table->keys[slot * table->words], key, bytes) != 0)
     slot = (slot + 1) % SHAPE_SLOTS;
   if (table->keys[slot * table->words]) {
-    uint32_t beyond = payload - table->shapes[slot].needed;
-    return beyond > table->shapes[slot].spare ? SHAPE_MALFORMED : (int)slot;
+    return shape_fits(&table->shapes[slot], payload) ? (int)slot : SHAPE_MALFORMED;
   }
   if (table->n == SHAPES_MAX) return SHAPE_FULL;
   int found = understand(table, slot, record, payload, header);
   if (found >= 0) {
     memcpy(&table->keys[slot * table->words], key, bytes);
+    if (is_plain(key, table->words)) memcpy(&table->plain_keys[slot * table->words], key, bytes);
     table->slots[table->n++] = (uint16_t)slot;
   }
   return found;

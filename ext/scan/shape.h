@@ -44,6 +44,7 @@ struct shape_table {
   uint16_t slots[SHAPES_MAX];      /* and where they are */
   uint64_t plain[SHAPE_WORDS_MAX]; /* a mask: the key where each of its varints has one byte */
   uint64_t *keys;                  /* SHAPE_SLOTS * words */
+  uint64_t *plain_keys;            /* those that shape_find_fast finds; elsewhere what can't be there */
   struct shape *shapes;            /* SHAPE_SLOTS */
   struct shape_field *fields;      /* field * 2 * SHAPE_SLOTS + slot */
 };
@@ -81,19 +82,22 @@ static inline unsigned shape_slot(uint64_t hash) {
   return (unsigned)(hash * 0x9e3779b97f4a7c15u >> 53);
 }
 
-/* shape_find's fast way, for `words` that the compiler knows: a slot, or -1, and shape_find knows more. */
-static inline int shape_find_fast(const struct shape_table *table, const unsigned char *record,
-                                  const unsigned words) {
-  uint64_t long_ones = 0, differs = 0, hash = 0;
-  for (unsigned i = 0; i < words; i++) {
-    uint64_t word = bytes_le64(record + 8 * i) & table->plain[i];
-    long_ones |= word;
-    hash = shape_hash(hash, word);
-  }
-  unsigned slot = shape_slot(hash);
+/* shape_find's fast way, for `words` that the compiler knows: false, and shape_find knows more. It takes the bytes under the mask for the key. That is true where none of them says that more follow, and such keys alone are in
+   plain_keys; a header that is shorter has its own key's bytes there, and whatever follows must be like zeros. Also the
+   record's size is not looked at: shape_fits(). */
+static inline bool shape_find_fast(const struct shape_table *table, const unsigned char *record,
+                                   const unsigned words, unsigned *slot) {
+  uint64_t differs = 0, hash = 0;
+  for (unsigned i = 0; i < words; i++) hash = shape_hash(hash, bytes_le64(record + 8 * i) & table->plain[i]);
+  *slot = shape_slot(hash);
   for (unsigned i = 0; i < words; i++)
-    differs |= (bytes_le64(record + 8 * i) & table->plain[i]) ^ table->keys[slot * words + i];
-  return (long_ones & 0x8080808080808080u) | differs | (record[0] <= table->n_types) ? -1 : (int)slot;
+    differs |= (bytes_le64(record + 8 * i) & table->plain[i]) ^ table->plain_keys[*slot * words + i];
+  return !differs;
+}
+
+/* May a record of this shape have so many bytes? */
+static inline bool shape_fits(const struct shape *shape, uint32_t payload) {
+  return payload - shape->needed <= shape->spare;
 }
 
 #endif
