@@ -21,28 +21,43 @@ enum scan_affinity scan_affinity_of(const char *type, bool is_strict) {
   return is_strict ? AFFINITY_BLOB : AFFINITY_NUMERIC; /* STRICT's only other type is ANY */
 }
 
-/* Gives the single value of a SELECT with one parameter. */
-static int evaluate(struct scan *scan, const char *sql, const struct scan_value *value,
-                    sqlite3_stmt **statement) {
-  int rc = sqlite3_prepare_v2(scan->db, sql, -1, statement, NULL);
+int scan_take_value(struct scan *scan, sqlite3_stmt *row, int at, struct scan_value *value) {
+  int type = sqlite3_column_type(row, at);
+  *value = (struct scan_value){.type = (enum batch_type)type};
+  if (type == SQLITE_INTEGER) value->is.integer = sqlite3_column_int64(row, at);
+  if (type == SQLITE_FLOAT) value->is.real = sqlite3_column_double(row, at);
+  if (type != SQLITE_TEXT && type != SQLITE_BLOB) return SQLITE_OK;
+  const void *bytes =
+      type == SQLITE_TEXT ? (const void *)sqlite3_column_text(row, at) : sqlite3_column_blob(row, at);
+  value->length = (uint32_t)sqlite3_column_bytes(row, at);
+  unsigned char *kept = scan_allocate(scan, (size_t)value->length + 1);
+  if (!kept || (!bytes && (value->length || type == SQLITE_TEXT))) return SQLITE_NOMEM;
+  if (value->length) memcpy(kept, bytes, value->length);
+  value->is.bytes = kept;
+  return SQLITE_OK;
+}
+
+/* Gives the value to a statement that has it as its first column, and as TEXT as its second. */
+static int give_value(struct scan *scan, const struct scan_value *value) {
+  int rc = SQLITE_OK;
+  if (!scan->conversion)
+    rc = sqlite3_prepare_v2(scan->db, "SELECT ?1, CAST(?1 AS TEXT)", -1, &scan->conversion, NULL);
   if (rc != SQLITE_OK) return rc;
-  rc = value->type == BATCH_TEXT   ? sqlite3_bind_text64(*statement, 1, (const char *)value->is.bytes,
+  sqlite3_stmt *statement = scan->conversion;
+  sqlite3_reset(statement);
+  rc = value->type == BATCH_TEXT   ? sqlite3_bind_text64(statement, 1, (const char *)value->is.bytes,
                                                          value->length, SQLITE_STATIC, SQLITE_UTF8)
-       : value->type == BATCH_REAL ? sqlite3_bind_double(*statement, 1, value->is.real)
-                                   : sqlite3_bind_int64(*statement, 1, value->is.integer);
-  if (rc == SQLITE_OK) rc = sqlite3_step(*statement);
-  if (rc == SQLITE_ROW) return SQLITE_OK;
-  sqlite3_finalize(*statement);
-  return rc == SQLITE_DONE ? SQLITE_ERROR : rc;
+       : value->type == BATCH_REAL ? sqlite3_bind_double(statement, 1, value->is.real)
+                                   : sqlite3_bind_int64(statement, 1, value->is.integer);
+  if (rc == SQLITE_OK) rc = sqlite3_step(statement);
+  return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
 /* A number for a text that looks like one. */
 static int to_number(struct scan *scan, struct scan_value *value) {
-  sqlite3_stmt *statement;
-  int rc = evaluate(scan, "SELECT ?1", value, &statement);
+  int rc = give_value(scan, value);
   if (rc != SQLITE_OK) return rc;
-  sqlite3_value *copy = sqlite3_value_dup(sqlite3_column_value(statement, 0));
-  sqlite3_finalize(statement);
+  sqlite3_value *copy = sqlite3_value_dup(sqlite3_column_value(scan->conversion, 0));
   if (!copy) return SQLITE_NOMEM;
   int type = sqlite3_value_numeric_type(copy);
   if (type == SQLITE_INTEGER)
@@ -54,17 +69,8 @@ static int to_number(struct scan *scan, struct scan_value *value) {
 }
 
 static int to_text(struct scan *scan, struct scan_value *value) {
-  sqlite3_stmt *statement;
-  int rc = evaluate(scan, "SELECT CAST(?1 AS TEXT)", value, &statement);
-  if (rc != SQLITE_OK) return rc;
-  const unsigned char *text = sqlite3_column_text(statement, 0);
-  size_t length = (size_t)sqlite3_column_bytes(statement, 0);
-  unsigned char *kept = text ? scan_allocate(scan, length + 1) : NULL;
-  if (kept) memcpy(kept, text, length);
-  sqlite3_finalize(statement);
-  if (!kept) return SQLITE_NOMEM;
-  *value = (struct scan_value){.type = BATCH_TEXT, .is.bytes = kept, .length = (uint32_t)length};
-  return SQLITE_OK;
+  int rc = give_value(scan, value);
+  return rc == SQLITE_OK ? scan_take_value(scan, scan->conversion, 1, value) : rc;
 }
 
 int scan_apply_affinity(struct scan *scan, enum scan_affinity affinity, struct scan_value *value) {

@@ -73,22 +73,7 @@ static int evaluate(struct scan *scan, const char *text, struct scan_value *valu
   int rc = sqlite3_prepare_v2(scan->db, sql, -1, &row, NULL);
   sqlite3_free(sql);
   if (rc == SQLITE_OK) rc = sqlite3_step(row);
-  if (rc == SQLITE_ROW) {
-    rc = SQLITE_OK;
-    int type = sqlite3_column_type(row, 0);
-    *value = (struct scan_value){.type = (enum batch_type)type};
-    if (type == SQLITE_INTEGER) value->is.integer = sqlite3_column_int64(row, 0);
-    if (type == SQLITE_FLOAT) value->is.real = sqlite3_column_double(row, 0);
-    if (type == SQLITE_TEXT || type == SQLITE_BLOB) {
-      const void *bytes =
-          type == SQLITE_TEXT ? (const void *)sqlite3_column_text(row, 0) : sqlite3_column_blob(row, 0);
-      value->length = (uint32_t)sqlite3_column_bytes(row, 0);
-      unsigned char *kept = scan_allocate(scan, value->length + 1);
-      if (kept && value->length && bytes) memcpy(kept, bytes, value->length);
-      value->is.bytes = kept;
-      if (!kept || (!bytes && value->length)) rc = SQLITE_NOMEM;
-    }
-  }
+  if (rc == SQLITE_ROW) rc = scan_take_value(scan, row, 0, value);
   sqlite3_finalize(row);
   return rc;
 }

@@ -5,10 +5,12 @@
 **      refused, and where an authorizer shows NULLs in place of a column, pages are not read.
 ** R-2  A request's column is a name as it stands, or quoted as in SQL, in any case. rowid, _rowid_ and oid are the rowid
 **      where no column has that name.
-** R-3  Conditions that only SQLite can test are left to it: on collations of others, and on texts in UTF-16 databases,
-**      whose BINARY collation compares UTF-16.
+** R-3  Conditions that only SQLite can test are left to it: on texts with collations of others, also where those have the
+**      names of SQLite's own, and on texts in UTF-16 databases, whose BINARY collation compares UTF-16.
+** R-4  A NaN is NULL, as SQLite binds it.
 */
 #include "ext/scan/source.h"
+#include <math.h>
 #include <string.h>
 
 /* ---- Fields ---- */
@@ -104,6 +106,7 @@ static int resolve_test(struct scan *scan, const struct scan_condition *conditio
   *has_text = false;
   if (scan->not_pages) return SQLITE_OK;
   for (size_t i = 0; i < test->n_values; i++) {
+    if (values[i].type == BATCH_REAL && isnan(values[i].is.real)) values[i].type = BATCH_NULL;
     int rc = scan_apply_affinity(scan, field->affinity, &values[i]);
     if (rc != SQLITE_OK) return rc;
     *has_text |= values[i].type == BATCH_TEXT;
@@ -112,21 +115,41 @@ static int resolve_test(struct scan *scan, const struct scan_condition *conditio
   return leave_to_sql(scan, "a condition on \"%s\", which has a collation of its own", field->name);
 }
 
-/* Does the database keep texts as UTF-16? */
-static int find_utf16(struct scan *scan, bool *is_utf16) {
+/* Does the statement's only value equal this text? No, if it can't be told. */
+static int is_answer(struct scan *scan, const char *sql, const char *expected, bool *is) {
   sqlite3_stmt *row;
-  int rc = sqlite3_prepare_v2(scan->db, "PRAGMA encoding", -1, &row, NULL);
-  *is_utf16 = true;
-  if (rc == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW && sqlite3_column_text(row, 0))
-    *is_utf16 = strcmp((const char *)sqlite3_column_text(row, 0), "UTF-8") != 0;
+  int rc = sqlite3_prepare_v2(scan->db, sql, -1, &row, NULL);
+  *is = false;
+  if (rc == SQLITE_OK) rc = sqlite3_step(row);
+  if (rc == SQLITE_ROW) {
+    const char *text = (const char *)sqlite3_column_text(row, 0);
+    rc = text ? SQLITE_OK : sqlite3_errcode(scan->db);
+    *is = text && strcmp(text, expected) == 0;
+  }
   sqlite3_finalize(row);
-  return rc == SQLITE_NOMEM ? rc : SQLITE_OK;
+  return (rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_INTERRUPT ? rc : SQLITE_OK;
+}
+
+/* R-3, where there are conditions on texts: are they compared as compare.c does? */
+static int check_texts(struct scan *scan) {
+  static const char collations[] = "SELECT 'A' = 'a' COLLATE NOCASE AND 'a' < 'B' COLLATE NOCASE"
+                                   " AND '\xc3\x89' < '\xc3\xa9' COLLATE NOCASE AND 'a ' = 'a' COLLATE RTRIM"
+                                   " AND 'B' < 'a' COLLATE RTRIM AND 'B' < 'a' COLLATE BINARY";
+  bool is_utf8, is_usual;
+  int rc = is_answer(scan, "PRAGMA encoding", "UTF-8", &is_utf8);
+  if (rc == SQLITE_OK) rc = is_answer(scan, collations, "1", &is_usual);
+  if (rc != SQLITE_OK) return rc;
+  if (!is_utf8)
+    scan->not_pages = "a condition on text, which this database keeps as UTF-16";
+  else if (!is_usual)
+    scan->not_pages = "NOCASE or RTRIM is not SQLite's own in this connection";
+  return SQLITE_OK;
 }
 
 static int resolve_tests(struct scan *scan, const struct scan_schema *schema, char **error) {
   const struct scan_request *request = scan->request;
   size_t n_values = 0;
-  bool any_text = false, has_text = false, is_utf16 = false;
+  bool any_text = false, has_text = false;
   int rc = SQLITE_OK, most = sqlite3_limit(scan->db, SQLITE_LIMIT_VARIABLE_NUMBER, -1) - 2;
   scan->tests = scan_allocate(scan, (request->n_conditions + 1) * sizeof *scan->tests);
   if (!scan->tests) return SQLITE_NOMEM;
@@ -143,8 +166,7 @@ static int resolve_tests(struct scan *scan, const struct scan_schema *schema, ch
                         (sqlite3_int64)n_values, most);
     scan->n_tests++;
   }
-  if (any_text && !scan->not_pages) rc = find_utf16(scan, &is_utf16);
-  if (is_utf16) scan->not_pages = "a condition on text, which this database keeps as UTF-16";
+  if (any_text && !scan->not_pages) rc = check_texts(scan);
   for (size_t i = 0; i < scan->n_tests && rc == SQLITE_OK && !scan->not_pages; i++)
     rc = scan_prepare_test(scan, &scan->tests[i]);
   return rc;
@@ -168,7 +190,7 @@ static int check_with_sqlite(struct scan *scan, char **error) {
   return rc;
 }
 
-int scan_resolve(struct scan *scan, char **error) {
+static int resolve_all(struct scan *scan, char **error) {
   const struct scan_request *request = scan->request;
   struct scan_schema schema = {0};
   int rc = scan_find_table(scan, &schema, error);
@@ -182,4 +204,11 @@ int scan_resolve(struct scan *scan, char **error) {
   }
   rc = resolve_tests(scan, &schema, error);
   return rc == SQLITE_OK ? check_with_sqlite(scan, error) : rc;
+}
+
+int scan_resolve(struct scan *scan, char **error) {
+  int rc = resolve_all(scan, error);
+  sqlite3_finalize(scan->conversion);
+  scan->conversion = NULL;
+  return rc == SQLITE_OK || *error ? rc : scan_sqlite_error(scan, error, rc);
 }

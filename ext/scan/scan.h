@@ -21,8 +21,8 @@ struct scan_value {
 };
 
 enum scan_operator {
-  SCAN_EQUAL, /* to any of its values; a NULL among them finds NULLs */
-  SCAN_DIFFERS,
+  SCAN_EQUAL,   /* to any of its values; a NULL among them finds NULLs */
+  SCAN_DIFFERS, /* from NULL: finds all else. No other comparison finds NULLs, or anything with NULL */
   SCAN_LESS,
   SCAN_LESS_EQUAL,
   SCAN_GREATER,
@@ -49,7 +49,8 @@ struct scan_request {
 };
 
 /* Looks up table and columns. Returns an SQLite code; *error is an sqlite3_malloc'ed text that starts with the
-   function, or NULL (no memory). Inside a virtual table's xFilter, or any time when nobody else uses `db`. */
+   function, or NULL (no memory; an interrupt). Inside a virtual table's xFilter, or any time when nobody else uses `db`.
+   A read transaction on the table's database stays open until scan_close: all runs see the same rows. */
 int scan_open(sqlite3 *db, const struct scan_request *request, struct scan **scan, char **error);
 void scan_close(struct scan *scan);
 

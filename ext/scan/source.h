@@ -57,9 +57,10 @@ struct scan {
   struct scan_test *tests;
   size_t n_tests;
   const char *way;
-  char *way_text;         /* what `way` points to, if it is not static */
-  const char *rowid_name; /* how SQL reaches its rowid; NULL: not at all */
-  sqlite3_stmt *hold;     /* keeps one snapshot of the schema's database while the scan is open; or NULL */
+  char *way_text;           /* what `way` points to, if it is not static */
+  const char *rowid_name;   /* how SQL reaches its rowid; NULL: not at all */
+  sqlite3_stmt *hold;       /* keeps one snapshot of the schema's database while the scan is open; or NULL */
+  sqlite3_stmt *conversion; /* affinity.c's, while it is looked up */
   struct scan_memory *memory; /* all that is looked up, freed as one */
 };
 
@@ -98,6 +99,8 @@ int scan_find_table(struct scan *scan, struct scan_schema *schema, char **error)
 
 /* affinity.c */
 enum scan_affinity scan_affinity_of(const char *declared_type, bool is_strict);
+/* A copy of a value of a row. */
+int scan_take_value(struct scan *scan, sqlite3_stmt *row, int at, struct scan_value *value);
 /* The value as it is compared with a column of this affinity. */
 int scan_apply_affinity(struct scan *scan, enum scan_affinity affinity, struct scan_value *value);
 

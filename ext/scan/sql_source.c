@@ -6,6 +6,7 @@
 ** R-2  Texts and blobs are copied, and live as long as their batch. A batch that holds much is handed on early.
 */
 #include "ext/scan/source.h"
+#include <math.h>
 #include <string.h>
 
 enum { TEXTS_MOST = 4 << 20 /* bytes of texts and blobs, after which a batch is handed on */ };
@@ -17,7 +18,7 @@ static void append_column(sqlite3_str *sql, const char *name) {
 }
 
 static bool is_null(const struct scan_value *value) {
-  return value->type == BATCH_NULL;
+  return value->type == BATCH_NULL || (value->type == BATCH_REAL && isnan(value->is.real));
 }
 
 /* `column IN (?, ?)`, IS NULL or both. */

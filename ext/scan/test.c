@@ -215,22 +215,33 @@ static bool passes_value(const struct scan_test *test, enum scan_collation colla
       }                                                                                                      \
   } while (0)
 
+static int keep_all(bool all, bool dense, int n, uint16_t *rows) {
+  size_t kept = 0;
+  KEEP(all);
+  return (int)kept;
+}
+
 static int keep_integers(const struct scan_passes *passes, const union batch_value *values, bool dense, int n,
                          uint16_t *rows) {
-  const int64_t from = passes->integer_from, to = passes->integer_to;
-  const bool negated = passes->negated;
-  int kept = 0;
-  KEEP(((values[row].integer >= from) & (values[row].integer <= to)) ^ negated);
-  return kept;
+  const uint64_t from = (uint64_t)passes->integer_from, span = (uint64_t)passes->integer_to - from;
+  size_t kept = 0;
+  if (passes->integer_from > passes->integer_to) return keep_all(passes->negated, dense, n, rows);
+  if (passes->negated)
+    KEEP((uint64_t)values[row].integer - from > span);
+  else
+    KEEP((uint64_t)values[row].integer - from <= span);
+  return (int)kept;
 }
 
 static int keep_reals(const struct scan_passes *passes, const union batch_value *values, bool dense, int n,
                       uint16_t *rows) {
   const double from = passes->real_from, to = passes->real_to;
-  const bool negated = passes->negated;
-  int kept = 0;
-  KEEP(((values[row].real >= from) & (values[row].real <= to)) ^ negated);
-  return kept;
+  size_t kept = 0;
+  if (passes->negated)
+    KEEP((values[row].real < from) | (values[row].real > to));
+  else
+    KEEP((values[row].real >= from) & (values[row].real <= to));
+  return (int)kept;
 }
 
 /* A range on a column of several types. What isn't of a type is compared as if it were, and then not counted. */
@@ -241,20 +252,14 @@ static int keep_mixed(const struct scan_passes *passes, const struct batch_colum
   const int64_t integer_from = passes->integer_from, integer_to = passes->integer_to;
   const double real_from = passes->real_from, real_to = passes->real_to;
   const bool negated = passes->negated, nulls = passes->nulls, bytes = passes->bytes;
-  int kept = 0;
+  size_t kept = 0;
   KEEP(((types[row] == BATCH_INTEGER) &
         (((values[row].integer >= integer_from) & (values[row].integer <= integer_to)) ^ negated)) |
        ((types[row] == BATCH_REAL) &
         (((values[row].real >= real_from) & (values[row].real <= real_to)) ^ negated)) |
        (((types[row] == BATCH_TEXT) | (types[row] == BATCH_BLOB)) & bytes) |
        ((types[row] == BATCH_NULL) & nulls));
-  return kept;
-}
-
-static int keep_all(bool all, bool dense, int n, uint16_t *rows) {
-  int kept = 0;
-  KEEP(all);
-  return kept;
+  return (int)kept;
 }
 
 static int keep_in_range(const struct scan_passes *passes, const struct batch_column *column, bool dense,
@@ -302,7 +307,7 @@ static int keep_values(const struct scan_test *test, enum scan_collation collati
   const struct scan_passes *passes = &test->passes;
   const union batch_value *values = column->values;
   const struct scan_value *value = test->values;
-  int kept = 0;
+  size_t kept = 0;
   if (batch_is(column, BATCH_INTEGER) && passes->list)
     KEEP(is_integer_in_list(passes, values[row].integer));
   else if (batch_is(column, BATCH_REAL) && passes->list)
@@ -313,7 +318,7 @@ static int keep_values(const struct scan_test *test, enum scan_collation collati
   else
     KEEP(passes_value(test, collation, batch_type_at(column, row), values[row],
                       column->lengths ? column->lengths[row] : 0));
-  return kept;
+  return (int)kept;
 }
 
 /* ---- Batches ---- */

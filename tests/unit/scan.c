@@ -11,9 +11,11 @@
 **      "memory"     scans it again and again, while the Nth allocation fails, until none does
 **      "fields"     only looks it up, and prints of each field: name, place, affinity, collation, default ("?": not known);
 **                   then "tests", their number, "pages" or "sql: ...", the root page, "rowid" or "without"
+**      "twice"      runs it, then {"between": "SQL"} on another connection, then runs it again
 **      "stop"       scans it with sinks that want no more after the first batch
 **      "interrupt"  scans it while another thread interrupts the connection
 **   {"authorize": "READ t x IGNORE"}            has an authorizer that says so; also PRAGMA, and * for any argument
+**   {"collation": "NOCASE"}                     gives the connection a collation of that name, which also ignores the case of \u00e9
 **   {"do": "poll", "steps": 1000}               asks scan_poll until a progress handler after that many steps says stop
 **
 ** A filter's strings that start with "blob:" are blobs of the rest. A row is its values: n, i5, r4014000000000000 (the bits), t6162 (UTF-8), b00ff. Ends with 1 if anything differed.
@@ -208,14 +210,14 @@ static void clear(void *state) {
 enum { COLUMNS_MOST = 64, SINKS_MOST = 16 };
 
 struct work {
-  struct json_text strings[COLUMNS_MOST + 5]; /* the columns; then: */
+  struct json_text strings[COLUMNS_MOST + 7]; /* the columns; then: */
   char *filter;
   size_t n_columns;
   bool through_sql, ordered;
   int n_sinks;
   int64_t steps;
 };
-enum { SQL = COLUMNS_MOST, TABLE, WHERE, DO, AUTHORIZE };
+enum { SQL = COLUMNS_MOST, TABLE, WHERE, DO, AUTHORIZE, BETWEEN, COLLATION };
 
 static const char *string(const struct work *work, int which) {
   return work->strings[which].text;
@@ -259,6 +261,8 @@ static void read_member(struct json_reader *json, struct work *work, const char 
   if (strcmp(key, "sql") == 0) return read_string(json, &work->strings[SQL]);
   if (strcmp(key, "table") == 0) return read_string(json, &work->strings[TABLE]);
   if (strcmp(key, "where") == 0) return read_string(json, &work->strings[WHERE]);
+  if (strcmp(key, "between") == 0) return read_string(json, &work->strings[BETWEEN]);
+  if (strcmp(key, "collation") == 0) return read_string(json, &work->strings[COLLATION]);
   if (strcmp(key, "authorize") == 0) return read_string(json, &work->strings[AUTHORIZE]);
   if (strcmp(key, "do") == 0) return read_string(json, &work->strings[DO]);
   if (strcmp(key, "filter_text") == 0) {
@@ -360,6 +364,32 @@ static int run(struct scan *scan, const struct work *work, struct outcome *outco
   return rc;
 }
 
+/* Runs it twice, with a write of another connection between. */
+static int run_twice(sqlite3 *db, struct scan *scan, const struct work *work, struct outcome *outcome) {
+  struct outcome again = {0};
+  sqlite3 *other;
+  char *error = NULL;
+  int rc = run(scan, work, outcome);
+  sqlite3_open(sqlite3_db_filename(db, "main"), &other);
+  sqlite3_exec(other, string(work, BETWEEN), NULL, NULL, &error);
+  printf("between %s\n", error ? error : "done");
+  sqlite3_free(error);
+  sqlite3_close(other);
+  if (rc == SQLITE_OK) rc = run(scan, work, &again);
+  outcome->way.length = 0;
+  put(&outcome->way, "%s", again.way.text);
+  for (size_t i = 0; i < again.rows.n; i++) {
+    struct text text = {0};
+    put(&text, "%s", again.rows.rows[i].text);
+    add_row(&outcome->rows, 0, &text);
+    free(text.text);
+  }
+  sqlite3_free(again.error);
+  free(again.way.text);
+  clear_rows(&again.rows);
+  return rc;
+}
+
 /* All rows of the scan's fields, through SQL, of which the scan's tests let pass what they will. */
 static int run_tested(sqlite3 *db, const struct scan *tested, const struct work *work,
                       struct outcome *outcome) {
@@ -409,7 +439,7 @@ static void make_blobs(struct scan_filter *filter) {
     }
 }
 
-enum way { AS_ASKED, THROUGH_SQL, FROM_PAGES, TESTED, FIELDS };
+enum way { AS_ASKED, THROUGH_SQL, FROM_PAGES, TESTED, FIELDS, TWICE };
 
 static void scan_once(sqlite3 *db, const struct work *work, enum way way, struct outcome *outcome) {
   const char *columns[COLUMNS_MOST];
@@ -432,6 +462,8 @@ static void scan_once(sqlite3 *db, const struct work *work, enum way way, struct
     run_fields(scan, outcome);
   else if (outcome->rc == SQLITE_OK && way == TESTED && !scan->not_pages)
     outcome->rc = run_tested(db, scan, work, outcome);
+  else if (outcome->rc == SQLITE_OK && way == TWICE)
+    outcome->rc = run_twice(db, scan, work, outcome);
   else if (outcome->rc == SQLITE_OK)
     outcome->rc = run(scan, work, outcome);
   scan_close(scan);
@@ -607,10 +639,26 @@ static int authorize(void *rule, int action, const char *first, const char *seco
   return strcmp(result, "IGNORE") == 0 ? SQLITE_IGNORE : SQLITE_DENY;
 }
 
+/* ---- A collation ---- */
+
+static int fold(const unsigned char *text, int at) {
+  bool is_letter = (text[at] | 32) >= 'a' && (text[at] | 32) <= 'z';
+  return is_letter || (at && text[at - 1] == 0xc3) ? text[at] | 32 : text[at];
+}
+
+static int collate(void *state, int a_length, const void *a, int b_length, const void *b) {
+  (void)state;
+  for (int i = 0; i < a_length && i < b_length; i++)
+    if (fold(a, i) != fold(b, i)) return fold(a, i) - fold(b, i);
+  return a_length - b_length;
+}
+
 static bool answer(sqlite3 *db, const struct work *work, char *rule) {
   struct outcome outcome;
   const char *what = string(work, DO) ? string(work, DO) : "print";
   char *error = NULL;
+  if (string(work, COLLATION))
+    return sqlite3_create_collation(db, string(work, COLLATION), SQLITE_UTF8, NULL, collate) == SQLITE_OK;
   if (string(work, AUTHORIZE)) return snprintf(rule, 200, "%s", string(work, AUTHORIZE)) > 0;
   if (string(work, SQL)) {
     if (sqlite3_exec(db, string(work, SQL), NULL, NULL, &error) != SQLITE_OK) printf("error %s\n", error);
@@ -621,7 +669,8 @@ static bool answer(sqlite3 *db, const struct work *work, char *rule) {
   if (strcmp(what, "memory") == 0) return fail_memory(db, work);
   if (strcmp(what, "poll") == 0) return poll_until(db, work->steps), true;
   if (strcmp(what, "interrupt") == 0) return scan_interrupted(db, work), true;
-  scan_once(db, work, strcmp(what, "fields") == 0 ? FIELDS : AS_ASKED, &outcome);
+  enum way way = strcmp(what, "fields") == 0 ? FIELDS : strcmp(what, "twice") == 0 ? TWICE : AS_ASKED;
+  scan_once(db, work, way, &outcome);
   print_outcome(&outcome);
   free_outcome(&outcome);
   return true;

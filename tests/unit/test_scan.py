@@ -143,6 +143,31 @@ def test_what_is_not_in_pages():
     assert got[-1].startswith("way tests 1 pages "), got
 
 
+def test_collations_of_others():
+    path = directory() + "/t.db"
+    db = connect(path, extension=False)
+    db.create_collation("OTHER", lambda a, b: (a > b) - (a < b))
+    db.executescript("CREATE TABLE t(a COLLATE NOCASE, b COLLATE OTHER); INSERT INTO t VALUES ('\u00c9', 1), ('x', 2)")
+    filter = {"a": "\u00e9"}
+    assert ask(path, {"table": "t", "columns": ["a"], "filter": filter}) in (["way pages"], ["way sql: pages are not built yet"])
+    equal(ask(path, {"collation": "NOCASE"}, {"table": "t", "columns": ["a"], "filter": filter}),
+          [shown("\u00c9"), "way sql: NOCASE or RTRIM is not SQLite's own in this connection"])
+    other = {"collation": "OTHER"}
+    equal(ask(path, other, {"table": "t", "columns": ["a"], "filter": {"b": "1"}}), ['way sql: a condition on "b", which has a collation of its own'])
+    equal(ask(path, other, {"table": "t", "columns": ["b"], "filter": {"b": 1}})[0], "i1")
+
+
+def test_runs_of_a_scan_see_the_same_rows():
+    for mode in ("wal", "delete"):
+        for through_sql in (False, True):
+            path = directory() + "/t.db"
+            db = connect(path, extension=False)
+            db.executescript(f"PRAGMA journal_mode = {mode}; CREATE TABLE t(a); INSERT INTO t VALUES (1); CREATE TABLE u(a); INSERT INTO u VALUES (7)")
+            between = "DROP TABLE u; INSERT INTO t VALUES (2); VACUUM"
+            got = ask(path, {"table": "t", "columns": ["a"], "do": "twice", "between": between, "through_sql": through_sql})
+            equal(got[0:3], ["between done" if mode == "wal" else "between database is locked", "i1", "i1"], mode)
+
+
 def test_an_authorizer_is_heeded():
     path = directory() + "/t.db"
     db = connect(path, extension=False)
