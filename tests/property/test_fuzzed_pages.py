@@ -5,40 +5,13 @@ ALMANAC_PAGES=10000000 changes that many pages, on all cores, instead of some se
 import multiprocessing
 import os
 import random
-import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "unit")]
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-import stored_tables
-from almanac import directory
-from test_scan import driver
+from fuzzed_pages import PAGES_A_RUN, driver, run
 
-SHORT_RUN_PAGES = 100_000
-PAGES_A_RUN = 50_000
-FILES = 12
-SIZE_MAX = 400_000  # of a file: small ones are scanned quickly
-
-
-def images(chance):
-    """Paths of sound databases, small ones, in rollback mode."""
-    found = []
-    while len(found) < FILES:
-        path = os.path.join(directory(), "image.db")
-        db, _ = stored_tables.world(chance, path)
-        db.execute("PRAGMA journal_mode = delete").fetchall()
-        db.close()
-        if 4096 < os.path.getsize(path) < SIZE_MAX:
-            found.append(path)
-    return found
-
-
-def run(seed, pages=PAGES_A_RUN):
-    scratch = os.path.join(directory(), "scratch.db")
-    done = subprocess.run([driver("fuzz/pages.c", ()), scratch, str(pages), str(seed), *images(random.Random(seed))], capture_output=True, text=True)
-    assert done.returncode == 0, f"seed {seed}: {done.returncode}\n{done.stdout}{done.stderr[-5000:]}"
-    return [int(word) for word in done.stdout.split() if word.isdigit()]
+SHORT_RUN_PAGES = 20_000
 
 
 def test_fuzzed_pages():
