@@ -287,6 +287,8 @@ static int count(struct grid_call *call) {
 
 static int grid_filter(sqlite3_vtab_cursor *base, int number, const char *string, int argc,
                        sqlite3_value **argv) {
+  static const char *const named[] = {"table", "x", "y"};
+  const char *names[3];
   (void)string, (void)argc;
   struct grid_cursor *cursor = (struct grid_cursor *)base;
   struct grid_call call = {.cursor = cursor, .table = (struct scan_table *)base->pVtab};
@@ -294,14 +296,11 @@ static int grid_filter(sqlite3_vtab_cursor *base, int number, const char *string
   forget(cursor);
   int rc = scan_arguments_take(&cursor->arguments, number, argv);
   if (rc != SQLITE_OK) return rc;
-  const char *name = scan_argument_name(call.table, values[TABLE], "table"), *columns[2] = {NULL};
-  if (name) columns[0] = scan_argument_name(call.table, values[X], "x");
-  if (columns[0]) columns[1] = scan_argument_name(call.table, values[Y], "y");
-  if (!columns[1]) return SQLITE_ERROR;
+  if (!scan_argument_names(call.table, &cursor->arguments, named, names, 3)) return SQLITE_ERROR;
   rc = read_parameters(&call);
   if (rc != SQLITE_OK) return rc;
-  rc = table_scan_open(call.table, &call.scan, name, columns, 2, values[FILTER]);
-  if (rc == SQLITE_OK) rc = open_sinks(&call, columns);
+  rc = table_scan_open(call.table, &call.scan, names[0], names + 1, 2, values[FILTER]);
+  if (rc == SQLITE_OK) rc = open_sinks(&call, names + 1);
   if (rc == SQLITE_OK) rc = count(&call);
   close_sinks(&call);
   table_scan_close(&call.scan);

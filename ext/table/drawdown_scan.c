@@ -124,6 +124,8 @@ static int next_row(struct drawdown_cursor *cursor) {
 
 static int drawdown_filter(sqlite3_vtab_cursor *base, int number, const char *string, int argc,
                            sqlite3_value **argv) {
+  static const char *const named[] = {"table", "time", "value"};
+  const char *names[3];
   (void)string, (void)argc;
   struct drawdown_cursor *cursor = (struct drawdown_cursor *)base;
   struct scan_table *table = (struct scan_table *)base->pVtab;
@@ -133,14 +135,11 @@ static int drawdown_filter(sqlite3_vtab_cursor *base, int number, const char *st
   forget(cursor);
   int rc = scan_arguments_take(&cursor->arguments, number, argv);
   if (rc != SQLITE_OK) return rc;
-  const char *name = scan_argument_name(table, values[TABLE], "table"), *columns[2] = {NULL};
-  if (name) columns[0] = scan_argument_name(table, values[TIME], "time");
-  if (columns[0]) columns[1] = scan_argument_name(table, values[VALUE], "value");
-  if (!columns[1]) return SQLITE_ERROR;
+  if (!scan_argument_names(table, &cursor->arguments, named, names, 3)) return SQLITE_ERROR;
   rc = read_frame_rows(table, values[FRAME_ROWS], &frame_rows);
   if (rc != SQLITE_OK) return rc;
-  rc = table_scan_open(table, &scan, name, columns, 2, values[FILTER]);
-  if (rc == SQLITE_OK) rc = collect(cursor, table, &scan, columns);
+  rc = table_scan_open(table, &scan, names[0], names + 1, 2, values[FILTER]);
+  if (rc == SQLITE_OK) rc = collect(cursor, table, &scan, names + 1);
   table_scan_close(&scan);
   if (rc != SQLITE_OK) return rc;
   drawdown_frame_open(&cursor->frame, frame_rows);

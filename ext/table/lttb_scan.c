@@ -181,6 +181,8 @@ static int next_row(struct lttb_cursor *cursor) {
 
 static int lttb_filter(sqlite3_vtab_cursor *base, int number, const char *string, int argc,
                        sqlite3_value **argv) {
+  static const char *const named[] = {"table", "x", "y"};
+  const char *names[3];
   (void)string, (void)argc;
   struct lttb_cursor *cursor = (struct lttb_cursor *)base;
   struct lttb_call call = {.cursor = cursor, .table = (struct scan_table *)base->pVtab};
@@ -189,14 +191,11 @@ static int lttb_filter(sqlite3_vtab_cursor *base, int number, const char *string
   cursor->end = true;
   int rc = scan_arguments_take(&cursor->arguments, number, argv);
   if (rc != SQLITE_OK) return rc;
-  const char *name = scan_argument_name(call.table, values[TABLE], "table"), *columns[2] = {NULL};
-  if (name) columns[0] = scan_argument_name(call.table, values[X], "x");
-  if (columns[0]) columns[1] = scan_argument_name(call.table, values[Y], "y");
-  if (!columns[1]) return SQLITE_ERROR;
+  if (!scan_argument_names(call.table, &cursor->arguments, named, names, 3)) return SQLITE_ERROR;
   rc = read_n(&call, values[N]);
   if (rc != SQLITE_OK) return rc;
-  points_sink_open(&call.sink, function, columns, true);
-  rc = table_scan_open(call.table, &call.scan, name, columns, 2, values[FILTER]);
+  points_sink_open(&call.sink, function, names + 1, true);
+  rc = table_scan_open(call.table, &call.scan, names[0], names + 1, 2, values[FILTER]);
   if (rc == SQLITE_OK) rc = table_patience_open(call.table, &call.patience);
   if (rc == SQLITE_OK) rc = find_points(&call);
   points_sink_close(&call.sink);

@@ -57,6 +57,15 @@ const char *scan_argument_name(struct scan_table *table, sqlite3_value *value, c
   return NULL;
 }
 
+bool scan_argument_names(struct scan_table *table, const struct scan_arguments *arguments,
+                         const char *const *what, const char **names, int count) {
+  for (int i = 0; i < count; i++) {
+    names[i] = scan_argument_name(table, arguments->values[i], what[i]);
+    if (!names[i]) return false;
+  }
+  return true;
+}
+
 /* ---- Scans ---- */
 
 int table_scan_failed(struct scan_table *table, int rc, char **error) {

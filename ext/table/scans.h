@@ -46,6 +46,10 @@ void scan_arguments_free(struct scan_arguments *arguments);
    with the table's error set. */
 const char *scan_argument_name(struct scan_table *table, sqlite3_value *value, const char *what);
 
+/* The same for the first `count` arguments: a table and its columns. False with the table's error set. */
+bool scan_argument_names(struct scan_table *table, const struct scan_arguments *arguments,
+                         const char *const *what, const char **names, int count);
+
 /* A scan that runs. */
 struct table_scan {
   struct scan_request request;

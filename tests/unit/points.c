@@ -144,6 +144,35 @@ static int test_lines(void) {
   return 0;
 }
 
+/* Told to stop at the question `at`, sorting loses no point. */
+struct patience {
+  long asked, at;
+};
+
+static bool ask(void *state) {
+  struct patience *patience = state;
+  return patience->asked++ != patience->at;
+}
+
+static int test_stops(void) {
+  for (int kind = 0; kind < 4; kind++) {
+    for (long at = 0;; at += 3) {
+      struct patience patience = {0, at};
+      struct go_on go_on = {ask, &patience};
+      struct points line;
+      points_init(&line);
+      if (!add_points(&line, kind, POINTS)) return wrong("points: fails with memory", kind);
+      bool sorted = points_sort(&line, &go_on), stopped = patience.asked > at;
+      int64_t count = points_count(&line);
+      points_free(&line);
+      if (sorted == stopped || count != POINTS)
+        return wrong("points: sorting does not stop, or loses points", at);
+      if (!stopped) break;
+    }
+  }
+  return 0;
+}
+
 /* ---- Points in batches ---- */
 
 /* What is emitted, to be compared. */
@@ -449,8 +478,9 @@ static int test_text_memory(void) {
 
 int main(int argc, char **argv) {
   seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-  int bad = test_lines() || test_streams() || test_stream_memory(false) || test_stream_memory(true) ||
-            test_grids() || test_grid_batches() || test_reals() || test_garbage() || test_text_memory();
+  int bad = test_lines() || test_stops() || test_streams() || test_stream_memory(false) ||
+            test_stream_memory(true) || test_grids() || test_grid_batches() || test_reals() ||
+            test_garbage() || test_text_memory();
   comma = true;
   return bad || test_reals();
 }
