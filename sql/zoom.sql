@@ -3,7 +3,7 @@
 
 -- @zoom_create
 CREATE TABLE almanac_zoom(name TEXT PRIMARY KEY COLLATE NOCASE, definition TEXT NOT NULL, view_sql TEXT NOT NULL,
-  time TEXT NOT NULL, keys TEXT NOT NULL, value TEXT NOT NULL, unit TEXT NOT NULL) WITHOUT ROWID;
+  time TEXT NOT NULL, keys TEXT NOT NULL, value TEXT NOT NULL, unit TEXT NOT NULL, guessed INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE almanac_zoom_level(zoom TEXT NOT NULL COLLATE NOCASE, level INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE, width_text TEXT NOT NULL,
   width INTEGER NOT NULL, phase INTEGER NOT NULL, PRIMARY KEY(zoom, level)) WITHOUT ROWID;
 UPDATE almanac_setting SET value={format} WHERE name='format';
@@ -23,7 +23,7 @@ DELETE FROM almanac_zoom WHERE name={zoom};
 DELETE FROM almanac_zoom_level WHERE zoom={zoom};
 
 -- @zoom_insert
-INSERT INTO almanac_zoom(name, definition, view_sql, time, keys, value, unit) VALUES({zoom}, {definition}, {view_sql}, {time}, json_array({keys}), {value}, {unit});
+INSERT INTO almanac_zoom(name, definition, view_sql, time, keys, value, unit, guessed) VALUES({zoom}, {definition}, {view_sql}, {time}, json_array({keys}), {value}, {unit}, {guessed});
 
 -- @zoom_insert_level
 INSERT INTO almanac_zoom_level(zoom, level, name, width_text, width, phase) VALUES({zoom}, {level}, {name}, {width_text}, {width}, {phase});

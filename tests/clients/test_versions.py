@@ -9,7 +9,7 @@ from almanac import BUILD, EXTENSION, ROOT, TOOL, equal
 INSIDE = "ALMANAC_SQLITE_VERSION"  # set in the runs below; test_surface.py checks that it is that version
 
 # The test files that are run again on each.
-AGAIN = ["tests/sql/", "tests/unit/test_scan", "tests/clients/test_surface", "tests/clients/test_recipes", "tests/clients/test_chains"]
+AGAIN = ["tests/sql/", "tests/unit/test_scan", "tests/clients/test_surface", "tests/clients/test_recipes", "tests/clients/test_chains", "tests/clients/test_zoom"]
 
 
 def environment(version):

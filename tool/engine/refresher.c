@@ -7,6 +7,7 @@
 #include "tool/engine/live_view.h"
 #include "tool/engine/owner.h"
 #include "tool/engine/repair.h"
+#include "tool/engine/zoom_order.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,7 +41,7 @@ bool refresher_settle(struct engine *engine, struct catalog *catalog) {
     return false;
   if (!repair_definitions(engine, catalog)) return false;
   for (size_t i = 0; i < catalog->n; i++) bounds_cover(engine, catalog->summaries[i]);
-  if (repair_shapes(engine, catalog) && repair_capture(engine, catalog))
+  if (repair_shapes(engine, catalog) && zoom_order_again(engine, catalog) && repair_capture(engine, catalog))
     claim_settle_some(engine, catalog, SETTLE_FIRST, &more);
   return engine_commit(engine) && settle_rest(engine, catalog, more);
 }

@@ -166,6 +166,9 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
   };
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     v = sql_literal(engine, v, lists[i].name, for_partition(engine, s, lists[i].format, lists[i].separator));
+  /* Newest first, so that a long first fill shows recent data at once. What is clustered grows at the ends of its keys: the
+     other way round its pages would stay half full. */
+  if (s->zoom) v = sql_literal(engine, v, "dirty_order", "p1");
   v = sql_literal(engine, v, "list_unique", s->kind == KIND_TIME ? ", UNIQUE(p1)" : "");
   v = sql_literal(engine, v, "dirty_row", s->kind == KIND_TIME ? "p1" : "rowid");
   if (s->kind != KIND_KEY) return v;

@@ -30,8 +30,8 @@ static bool append(struct engine *engine, struct catalog *catalog, struct zoom *
 
 bool zoom_load(struct engine *engine, struct catalog *catalog) {
   if (source_object(engine, "almanac_zoom", 0) != OBJECT_TABLE) return engine_ok(engine);
-  sqlite3_stmt *rows =
-      engine_prepare(engine, "SELECT name, definition, view_sql, unit FROM almanac_zoom ORDER BY name");
+  sqlite3_stmt *rows = engine_prepare(
+      engine, "SELECT name, definition, view_sql, unit, guessed FROM almanac_zoom ORDER BY name");
   while (engine_step(engine, rows)) {
     struct zoom *zoom = engine_alloc(engine, sizeof *zoom);
     if (!zoom) break;
@@ -39,6 +39,7 @@ bool zoom_load(struct engine *engine, struct catalog *catalog) {
     zoom->definition = engine_column(engine, rows, 1);
     zoom->view_sql = engine_column(engine, rows, 2);
     zoom->unit = engine_column(engine, rows, 3);
+    zoom->guessed = sqlite3_column_int(rows, 4) != 0;
     append(engine, catalog, zoom);
   }
   engine_finalize(engine, rows);
@@ -109,6 +110,7 @@ bool zoom_insert(struct engine *engine, struct catalog *catalog, struct zoom *zo
   v = sql_literal(engine, v, "keys", engine_finish(engine, keys));
   v = sql_literal(engine, v, "value", text(engine, columns[n_columns - 1]));
   v = sql_literal(engine, v, "unit", text(engine, zoom->unit));
+  v = sql_literal(engine, v, "guessed", number(engine, zoom->guessed));
   return sql_run(engine, "zoom_insert", v) && insert_levels(engine, zoom) && append(engine, catalog, zoom) &&
          engine_exec(engine, zoom->view_sql);
 }

@@ -20,9 +20,10 @@ struct zoom_level {
 
 struct zoom {
   char *name;
-  char *definition;                          /* the whole CREATE statement, as it was declared */
-  char *view_sql;                            /* what makes its view */
-  char *unit;                                /* of its times: s, ms, us, ns, text */
+  char *definition; /* the whole CREATE statement, as it was declared */
+  char *view_sql;   /* what makes its view */
+  char *unit;       /* of its times: s, ms, us, ns, text */
+  bool guessed;     /* there were too few rows to choose its widths by: the next refresh looks again */
   struct zoom_level levels[ZOOM_LEVELS_MAX]; /* the finest first */
   size_t n_levels;
 };

@@ -7,7 +7,7 @@ enum {
   STRETCHES = 32,
   STRETCH_ROWS = 1024,
   STEPS_MIN = 64,   /* fewer tell nothing */
-  BUCKET_ROWS = 20, /* in the finest level: so that all levels take about a third of what the raw rows take */
+  BUCKET_ROWS = 16, /* in the finest level: so that all levels take about a third of what the raw rows take */
   RATIO_MAX = 6,
   COARSEST_BUCKETS = 1000,
   WIDTHS_MAX = 64

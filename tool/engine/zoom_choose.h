@@ -4,7 +4,7 @@
 #include "tool/engine/zoom_ladder.h"
 
 /*
-** Fills the levels of `zoom`. The finest: the least nice width of which a key's bucket holds some 20 rows where rows are as
+** Fills the levels of `zoom`. The finest: the least nice width of which a key's bucket holds some 16 rows where rows are as
 ** dense as they mostly are, by a sample of stretches of rows. Then on by steps of two to six over 15 minutes, an hour and a
 ** day to the week, and further until a thousand buckets cover the sample. Of a table with too few rows to tell, minutes
 ** are the finest; *guessed tells.

@@ -58,8 +58,9 @@ static bool same_text(const char *a, const char *b) {
 /* Does the definition ask for the ladder that there is? Then it stays as it was chosen, however the table has grown. */
 static bool has_ladder(struct engine *engine, const struct declaring *d) {
   struct definitions old = {0};
-  bool same = d->existing && definitions_read(engine, d->existing->name, d->existing->definition, &old) &&
-              old.n == 1 && same_text(option(&old.statements[0], "zoom"), d->widths) &&
+  bool same = d->existing && !d->existing->guessed &&
+              definitions_read(engine, d->existing->name, d->existing->definition, &old) && old.n == 1 &&
+              same_text(option(&old.statements[0], "zoom"), d->widths) &&
               same_text(option(&old.statements[0], "unit"), d->unit);
   definitions_free(&old);
   return same;
@@ -84,11 +85,10 @@ static bool find_ladder(struct engine *engine, struct declaring *d) {
   if (!zoom_axis_read(engine, &d->select, d->unit, &axis)) return false;
   zoom->unit = engine_printf(engine, "%s", axis.unit);
   if (sqlite3_stricmp(d->widths, "auto") != 0) return zoom_ladder_read(engine, &axis, d->widths, zoom);
-  bool guessed;
-  if (!zoom_choose(engine, &d->select, &axis, zoom, &guessed)) return false;
-  const char *how = guessed ? "there are too few rows yet to choose by; once there are, DROP MATERIALIZED "
-                              "VIEW and apply it again"
-                            : "chosen from the data";
+  if (!zoom_choose(engine, &d->select, &axis, zoom, &zoom->guessed)) return false;
+  const char *how = zoom->guessed
+                        ? "there are too few rows yet to choose by: a refresh will, once there are more"
+                        : "chosen from the data";
   order_note(engine, d->order,
              engine_printf(engine, "%s: levels of %s (%s)", zoom->name, list_widths(engine, zoom), how));
   return engine_ok(engine);
@@ -144,7 +144,7 @@ static bool make_room(struct engine *engine, struct declaring *d) {
 static bool keep(struct engine *engine, struct declaring *d) {
   struct catalog *catalog = d->order->catalog;
   bool same = d->existing && declare_same(engine, d->existing->definition, d->zoom->definition) &&
-              d->existing->n_levels == d->zoom->n_levels;
+              d->existing->n_levels == d->zoom->n_levels && d->existing->guessed == d->zoom->guessed;
   for (size_t i = 0; same && i < d->zoom->n_levels; i++)
     same = has_level(d->existing, d->zoom->levels[i].name);
   if (same) return engine_ok(engine);
@@ -195,4 +195,38 @@ bool zoom_order_make_way(struct engine *engine, struct order *order, const struc
     order_note(engine, order,
                engine_printf(engine, "%s: it is no zoom any more: it is rebuilt", statement->name));
   return engine_ok(engine) || fail_at(engine, file, statement);
+}
+
+/* ---------------------------------------------------------------------------------------------- once more */
+
+enum { ROWS_TELLING = 256 };
+
+/* Its definition is applied again. Where that fails, for somebody reads a level that would go, the widths stay. */
+static bool choose_again(struct engine *engine, struct catalog *catalog, struct zoom *zoom) {
+  struct definitions definitions = {0};
+  if (!engine_exec(engine, "SAVEPOINT almanac_zoom_again")) return false;
+  struct order order = {.catalog = catalog, .files = &definitions, .n_files = 1};
+  bool good = definitions_read(engine, zoom->name, zoom->definition, &definitions) && definitions.n == 1 &&
+              zoom_order_create(engine, &order, &definitions, &definitions.statements[0]) &&
+              order_finish(engine, &order) && declare_arm(engine, catalog);
+  definitions_free(&definitions);
+  if (!good && !engine->of_moment) {
+    sqlite3_free(engine_recover(engine, 0));
+    engine_exec(engine, "ROLLBACK TO almanac_zoom_again");
+    engine_exec(engine, engine_printf(engine, "UPDATE almanac_zoom SET guessed=0 WHERE name=%Q", zoom->name));
+    catalog_load(engine, catalog);
+  }
+  return engine_exec(engine, "RELEASE almanac_zoom_again");
+}
+
+bool zoom_order_again(struct engine *engine, struct catalog *catalog) {
+  for (size_t i = 0; i < catalog->n_zooms && engine_ok(engine); i++) {
+    struct zoom *zoom = catalog->zooms[i];
+    if (!zoom->guessed || source_object(engine, zoom->name, 0) != OBJECT_VIEW) continue;
+    char *many = engine_printf(engine, "SELECT EXISTS(SELECT 1 FROM \"%w\" LIMIT 1 OFFSET %d)", zoom->name,
+                               ROWS_TELLING);
+    if (engine_int(engine, many) != 0)
+      return choose_again(engine, catalog, zoom); /* the others with the next refresh */
+  }
+  return engine_ok(engine);
 }

@@ -14,4 +14,7 @@ bool zoom_order_create(struct engine *engine, struct order *order, const struct 
 bool zoom_order_make_way(struct engine *engine, struct order *order, const struct definitions *file,
                          const struct statement *statement);
 
+/* Within the write transaction that starts a refresh: chooses the widths of a zoom that was declared over an empty table. */
+bool zoom_order_again(struct engine *engine, struct catalog *catalog);
+
 #endif
