@@ -84,6 +84,7 @@ static const struct {
     {"drawdown_scan", &drawdown_scan_module},
     {"lttb_each", &lttb_each_module},
     {"lttb_scan", &lttb_scan_module},
+    {"rollup_scan", &rollup_scan_module},
 };
 
 #ifdef _WIN32

@@ -16,9 +16,9 @@ FUNCTIONS = {  # name: the numbers of arguments
     "time_bucket": [2, 3, 4, 5, 6],
 }
 
-DIRECTONLY = ["almanac_live", "almanac_threads", "density_grid_scan", "drawdown_scan", "lttb_scan"]  # they do something; the others are deterministic and innocuous
+DIRECTONLY = ["almanac_live", "almanac_threads", "density_grid_scan", "drawdown_scan", "lttb_scan", "rollup_scan"]  # they do something; the others are deterministic and innocuous
 
-TABLES = ["density_grid_each", "density_grid_scan", "drawdown_scan", "lttb_each", "lttb_scan"]
+TABLES = ["density_grid_each", "density_grid_scan", "drawdown_scan", "lttb_each", "lttb_scan", "rollup_scan"]
 
 _POINTS = ("(WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c LIMIT 400)"
            " SELECT i AS id, i * 37 % 101 AS x, i * 53 % 89 + 0.5 AS y FROM c)")
@@ -43,6 +43,7 @@ SAMPLES = [
     "SELECT grid, trace FROM density_grid_scan('sqlite_master', 'rootpage', 'rootpage', 2, 1)",
     "SELECT count(*), max(drawdown) FROM drawdown_scan('sqlite_master', 'rootpage', 'rootpage', 3)",
     "SELECT count(*), max(y) FROM lttb_scan('sqlite_master', 'rootpage', 'rootpage', 3)",
+    "SELECT count(*), sum(n), min(first), max(last) FROM rollup_scan('sqlite_master', 'rootpage', 2, 'rootpage', 'type')",
 ]
 
 # Each ends with an error, whose message begins with the function's name.
@@ -59,4 +60,5 @@ MISTAKES = [
     "SELECT * FROM density_grid_scan('sqlite_master', 'rootpage', 'rootpage', 0, 1)",
     "SELECT * FROM drawdown_scan('sqlite_master', 'rootpage', 'rootpage', 0)",
     "SELECT * FROM lttb_scan('sqlite_master', 'none', 'rootpage', 3)",
+    "SELECT * FROM rollup_scan('sqlite_master', 'rootpage', 0, 'rootpage')",
 ]

@@ -210,6 +210,10 @@ enum rollup_status rollup_merge(struct rollup *into, const struct rollup *from) 
 
 /* ---- Reading ---- */
 
+enum rollup_status rollup_status(const struct rollup *rollup) {
+  return rollup->memory.status;
+}
+
 int rollup_bad_column(const struct rollup *rollup) {
   return rollup->bad_column;
 }

@@ -105,6 +105,9 @@ enum rollup_status rollup_merge(struct rollup *into, const struct rollup *from);
 /* Puts the groups in order: by bucket, then keys, as ORDER BY does: NULL, numbers, texts by their bytes, blobs. */
 enum rollup_status rollup_sort(struct rollup *rollup);
 
+/* What the last call gave: everything after a failure fails like it. */
+enum rollup_status rollup_status(const struct rollup *rollup);
+
 /* After ROLLUP_BAD_TIME and ROLLUP_BAD_VALUE: the batch's column, and the value, shortened, for a message. */
 int rollup_bad_column(const struct rollup *rollup);
 const char *rollup_bad_value(const struct rollup *rollup);

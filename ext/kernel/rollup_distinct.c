@@ -2,6 +2,7 @@
 ** Distinct tuples of values, as SQL's GROUP BY tells them apart, in a hash table with open addressing. Numbers are
 ** hashed by what they are worth, texts as their collation sees them.
 */
+#include "ext/kernel/number.h"
 #include "ext/kernel/rollup_inside.h"
 #include <math.h>
 #include <string.h>
@@ -10,19 +11,10 @@
 
 /* ---- Comparison ---- */
 
-int rollup_compare_mixed(int64_t integer, double real) {
-  if (!(real < TWO_63)) return -1;
-  if (real < -TWO_63) return 1;
-  int64_t whole = (int64_t)real; /* towards zero */
-  if (integer != whole) return integer < whole ? -1 : 1;
-  double rest = real - (double)whole;
-  return rest > 0 ? -1 : rest < 0;
-}
-
 static int compare_numbers(const struct rollup_value *a, const struct rollup_value *b) {
   if (a->type != b->type)
-    return a->type == BATCH_INTEGER ? rollup_compare_mixed(a->is.integer, b->is.real)
-                                    : -rollup_compare_mixed(b->is.integer, a->is.real);
+    return a->type == BATCH_INTEGER ? compare_integer_real(a->is.integer, b->is.real)
+                                    : -compare_integer_real(b->is.integer, a->is.real);
   if (a->type == BATCH_INTEGER) return (a->is.integer > b->is.integer) - (a->is.integer < b->is.integer);
   return (a->is.real > b->is.real) - (a->is.real < b->is.real);
 }

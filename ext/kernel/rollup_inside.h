@@ -46,8 +46,6 @@ void distinct_clear(struct distinct *distinct, struct rollup_memory *memory);
 void distinct_free(struct distinct *distinct, struct rollup_memory *memory);
 /* As SQL orders them: NULL, numbers, texts, blobs by their bytes; below 0, 0 or above 0. */
 int rollup_compare(const struct rollup_value *a, const struct rollup_value *b);
-/* The same for an integer and a real, exactly. */
-int rollup_compare_mixed(int64_t integer, double real);
 
 /* rollup_times.c: the bucket of each row. */
 struct text_instant {

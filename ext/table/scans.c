@@ -3,6 +3,19 @@
 #include "ext/function/function.h"
 #include <string.h>
 
+/* Where it can't be told, one must not count on the order of UTF-8. */
+static bool compares_utf16(sqlite3 *db) {
+  sqlite3_stmt *row = NULL;
+  bool is_utf8 = false;
+  if (sqlite3_prepare_v2(db, "PRAGMA encoding", -1, &row, NULL) == SQLITE_OK &&
+      sqlite3_step(row) == SQLITE_ROW) {
+    const char *encoding = (const char *)sqlite3_column_text(row, 0);
+    is_utf8 = encoding && strcmp(encoding, "UTF-8") == 0;
+  }
+  sqlite3_finalize(row);
+  return !is_utf8;
+}
+
 int scan_table_connect(sqlite3 *db, void *settings, const char *function, const char *columns,
                        sqlite3_vtab **opened) {
   int rc = sqlite3_declare_vtab(db, columns);
@@ -10,7 +23,8 @@ int scan_table_connect(sqlite3 *db, void *settings, const char *function, const 
   sqlite3_vtab_config(db, SQLITE_VTAB_DIRECTONLY);
   struct scan_table *table = sqlite3_malloc(sizeof *table);
   if (!table) return SQLITE_NOMEM;
-  *table = (struct scan_table){.db = db, .settings = settings, .function = function};
+  *table = (struct scan_table){
+      .db = db, .settings = settings, .function = function, .is_utf16 = compares_utf16(db)};
   *opened = &table->base;
   return SQLITE_OK;
 }

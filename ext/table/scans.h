@@ -25,6 +25,7 @@ struct scan_table {
   sqlite3 *db;
   const struct settings *settings; /* threads: how many sinks to give to table_scan_run */
   const char *function;
+  bool is_utf16; /* the database compares texts by their UTF-16 */
 };
 
 /* Makes an eponymous table that only SQL typed by the user can use, not views or triggers. `function` is static. */

@@ -23,4 +23,7 @@ extern const sqlite3_module density_grid_scan_module;
 extern const sqlite3_module drawdown_scan_module;
 extern const sqlite3_module lttb_scan_module;
 
+/* rollup_scan.c */
+extern const sqlite3_module rollup_scan_module;
+
 #endif
