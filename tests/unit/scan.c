@@ -1,6 +1,7 @@
 /*
-** Scans as a program: `scan DATABASE` reads requests from standard input, one JSON object a line, and answers on standard output.
+** Scans as a program: `scan DATABASE` reads requests from standard input, one JSON object a line, and answers each at once.
 **
+**   {"open": "other.db"}                        goes on with another database
 **   {"sql": "ATTACH ..."}                       runs it on the connection
 **   {"table": "readings", "columns": ["ts"]}    scans it and prints rows, then "way ..." or "error CODE ..."
 **      and as one likes: "filter": {...} (or "filter_text": "..."), "through_sql": true, "sinks": 3, "do": "..." of which
@@ -23,10 +24,11 @@
 */
 #include "ext/kernel/json_read.h"
 #include "ext/scan/source.h"
-#include "tests/unit/driver.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -210,14 +212,14 @@ static void clear(void *state) {
 enum { COLUMNS_MOST = 64, SINKS_MOST = 16 };
 
 struct work {
-  struct json_text strings[COLUMNS_MOST + 7]; /* the columns; then: */
+  struct json_text strings[COLUMNS_MOST + 8]; /* the columns; then: */
   char *filter;
   size_t n_columns;
   bool through_sql, ordered;
   int n_sinks;
   int64_t steps;
 };
-enum { SQL = COLUMNS_MOST, TABLE, WHERE, DO, AUTHORIZE, BETWEEN, COLLATION };
+enum { SQL = COLUMNS_MOST, TABLE, WHERE, DO, AUTHORIZE, BETWEEN, COLLATION, OPEN };
 
 static const char *string(const struct work *work, int which) {
   return work->strings[which].text;
@@ -261,6 +263,7 @@ static void read_member(struct json_reader *json, struct work *work, const char 
   if (strcmp(key, "sql") == 0) return read_string(json, &work->strings[SQL]);
   if (strcmp(key, "table") == 0) return read_string(json, &work->strings[TABLE]);
   if (strcmp(key, "where") == 0) return read_string(json, &work->strings[WHERE]);
+  if (strcmp(key, "open") == 0) return read_string(json, &work->strings[OPEN]);
   if (strcmp(key, "between") == 0) return read_string(json, &work->strings[BETWEEN]);
   if (strcmp(key, "collation") == 0) return read_string(json, &work->strings[COLLATION]);
   if (strcmp(key, "authorize") == 0) return read_string(json, &work->strings[AUTHORIZE]);
@@ -676,28 +679,39 @@ static bool answer(sqlite3 *db, const struct work *work, char *rule) {
   return true;
 }
 
-int main(int n, char **arguments) {
+static sqlite3 *open_database(const char *path, char *rule) {
   sqlite3 *db;
-  size_t length;
-  bool well = true;
-  char rule[200] = "";
-  take_over_memory();
-  if (n != 2 ||
-      sqlite3_open_v2(arguments[1], &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI,
-                      NULL) != SQLITE_OK)
-    return 2;
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI;
+  if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
+    fprintf(stderr, "%s: %s\n", path, sqlite3_errmsg(db));
+    exit(2);
+  }
+  *rule = '\0';
   sqlite3_busy_timeout(db, 10000);
   sqlite3_set_authorizer(db, authorize, rule);
-  char *input = read_input(&length);
-  for (char *line = input, *end; (end = memchr(line, '\n', length - (size_t)(line - input)));
-       line = end + 1) {
+  return db;
+}
+
+int main(int n, char **arguments) {
+  char rule[200], *line = NULL;
+  size_t room = 0;
+  bool well = true;
+  if (n != 2) return 2;
+  take_over_memory();
+  sqlite3 *db = open_database(arguments[1], rule);
+  for (ssize_t length; (length = getline(&line, &room, stdin)) > 0;) {
     struct work work;
-    read_work(line, (size_t)(end - line), &work);
-    well = answer(db, &work, rule) && well;
+    read_work(line, (size_t)length, &work);
+    if (string(&work, OPEN)) {
+      sqlite3_close(db);
+      db = open_database(string(&work, OPEN), rule);
+    } else {
+      well = answer(db, &work, rule) && well;
+    }
     free_work(&work);
     fflush(stdout);
   }
-  free(input);
+  free(line);
   sqlite3_close(db);
   return well ? 0 : 1;
 }

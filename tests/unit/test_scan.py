@@ -263,6 +263,29 @@ def test_filters():
     assert got[0].startswith("error 1 scan: 300000 values in the filter, and at most "), got
 
 
+def test_filters_of_any_bytes():
+    chance = random.Random(SEED)
+    path = directory() + "/t.db"
+    connect(path, extension=False).executescript("CREATE TABLE t(a, b); INSERT INTO t VALUES (1, 'x')")
+    parts = ["{", "}", "[", "]", ":", ",", '"', '"a"', '"b"', "1", "-2.5e3", "null", "true", '"<"', '"!="', '"\\u0000"', '"\\', " ", "\n", "é", '{"a":', '{"<":1}', "\x01"]
+    requests = []
+    for _ in range(3000):
+        text = "".join(chance.choice(parts) for _ in range(chance.randrange(12)))
+        if chance.random() < 0.7:
+            text = '{"a": [1, null, "x"], "b": {">=": 1, "<": "z"}, "rowid": true}'
+            for _ in range(chance.choice((1, 1, 2, 5))):
+                at = chance.randrange(len(text) + 1)
+                text = text[:at] + chance.choice(parts + [""]) + text[at + chance.choice((0, 0, 1, 3)):]
+        requests.append({"table": "t", "columns": ["a"], "filter_text": text})
+    answers = [line for line in ask(path, *requests) if line.startswith(("way ", "error "))]
+    for request, answer in zip(requests, answers, strict=True):
+        try:
+            well = isinstance(json.loads(request["filter_text"]), dict)
+        except ValueError:
+            well = False
+        assert well or answer.startswith("error 1 scan: filter: "), (SEED, request, answer)
+
+
 VALUES = (None, 0, 1, 2, -1, 3, 5, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), -(2**63) + 1, 0.5, 1.0, -0.0, 1.5, 2.0**53, 2.0**63, -(2.0**63), 1e22, -1e22, 1e308, -1e308,
           "", "a", "A", "b", "B ", "a ", "a  ", "ab", "aB", "é", "É", "1", "1.0", " 1", "2", "1.5", "9007199254740993", "a\0b", "A\0c", "1e400", "zz", "0x1",
           b"", b"a", b"A", b"\xff", b"1")
