@@ -13,6 +13,7 @@
 */
 #include "ext/scan/btree.h"
 #include "ext/scan/crew.h"
+#include "ext/scan/index_choice.h"
 #include "ext/scan/page_file.h"
 #include "ext/scan/source.h"
 #include <stdlib.h>
@@ -200,6 +201,10 @@ static int run_open_file(struct page_source *source, int n_sinks) {
   if (!rowid_ranges_of(source->scan, &source->wanted)) return SQLITE_NOMEM;
   int code = scan_pace_open(&source->pace, source->scan->db);
   chain_file_open(&source->chains, file, &source->pace);
+  bool through_sql = false;
+  if (code == SQLITE_OK)
+    code = index_choose(source->scan, file, &source->pace, &source->wanted, &through_sql);
+  if (code == SQLITE_OK && through_sql) code = not_understood(source, "an index finds its few rows");
   if (code == SQLITE_OK) code = run_crew(source, n_sinks);
   chain_file_close(&source->chains);
   btree_walk_end(&source->walk);

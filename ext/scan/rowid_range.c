@@ -38,26 +38,30 @@ static void narrow(struct rowid_ranges *ranges, enum scan_operator operator,
   if (high < ranges->high) ranges->high = high;
 }
 
-static int ascending(const void *a, const void *b) {
-  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+int rowid_interval_order(const void *a, const void *b) {
+  int64_t x = ((const struct rowid_interval *)a)->low, y = ((const struct rowid_interval *)b)->low;
   return (x > y) - (x < y);
 }
 
 /* Only the first list is kept; other ones narrow the interval. */
 static bool narrow_to_list(struct rowid_ranges *ranges, const struct scan_test *test) {
-  int64_t *listed = malloc((test->n_values + 1) * sizeof *listed);
+  struct rowid_interval *listed = malloc((test->n_values + 1) * sizeof *listed);
   if (!listed) return false;
   size_t n = 0;
   for (size_t i = 0; i < test->n_values; i++) {
     const struct scan_value *v = &test->values[i];
+    int64_t rowid;
     if (v->type == BATCH_INTEGER)
-      listed[n++] = v->is.integer;
+      rowid = v->is.integer;
     else if (v->type == BATCH_REAL && v->is.real >= -two_to_63 && v->is.real < two_to_63 &&
              v->is.real == floor(v->is.real))
-      listed[n++] = (int64_t)v->is.real;
+      rowid = (int64_t)v->is.real;
+    else
+      continue;
+    listed[n++] = (struct rowid_interval){rowid, rowid};
   }
-  qsort(listed, n, sizeof *listed, ascending);
-  int64_t low = n ? listed[0] : INT64_MAX, high = n ? listed[n - 1] : INT64_MIN;
+  qsort(listed, n, sizeof *listed, rowid_interval_order);
+  int64_t low = n ? listed[0].low : INT64_MAX, high = n ? listed[n - 1].high : INT64_MIN;
   if (low > ranges->low) ranges->low = low;
   if (high < ranges->high) ranges->high = high;
   if (ranges->listed)
@@ -89,13 +93,13 @@ bool rowid_ranges_meet(const struct rowid_ranges *ranges, int64_t low, int64_t h
   if (low < ranges->low) low = ranges->low;
   if (high > ranges->high) high = ranges->high;
   if (low > high || !ranges->listed) return low <= high;
-  size_t from = 0, to = ranges->n_listed; /* the first listed one that is not below low */
+  size_t from = 0, to = ranges->n_listed; /* the first listed one that does not end below low */
   while (from < to) {
     size_t middle = from + (to - from) / 2;
-    if (ranges->listed[middle] < low)
+    if (ranges->listed[middle].high < low)
       from = middle + 1;
     else
       to = middle;
   }
-  return from < ranges->n_listed && ranges->listed[from] <= high;
+  return from < ranges->n_listed && ranges->listed[from].low <= high;
 }

@@ -3,9 +3,17 @@
 #define ALMANAC_SCAN_ROWID_RANGE_H
 #include "ext/scan/source.h"
 
+struct rowid_interval {
+  int64_t low, high; /* both ends included */
+};
+
+/* For qsort: by `low`. */
+int rowid_interval_order(const void *a, const void *b);
+
 struct rowid_ranges {
   int64_t low, high; /* both ends included; low > high: none */
-  int64_t *listed;   /* ascending: only these; NULL: all from low to high */
+  struct rowid_interval
+      *listed; /* ascending, apart from each other: only these; NULL: all from low to high */
   size_t n_listed;
 };
 
