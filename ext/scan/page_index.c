@@ -45,7 +45,7 @@ static bool read_entry(const struct page_index *index, const struct node *node, 
   const struct btree_shape *shape = &index->shape;
   uint32_t at = bytes_be16(node->cells.pointers + 2 * i);
   uint64_t payload, header;
-  if (at < node->cells.first || at > node->cells.last) return false;
+  if (at > node->cells.last) return false;
   if (!node->leaf) at += CHILD_BYTES;
   at += varint_read(node->page + at, &payload);
   if (payload > INT32_MAX || at >= shape->usable) return false;
@@ -124,7 +124,7 @@ static bool child_of(const struct node *node, uint32_t i, uint32_t *child) {
   *child = node->right;
   if (i == node->cells.n) return true;
   uint32_t at = bytes_be16(node->cells.pointers + 2 * i);
-  if (at < node->cells.first || at > node->cells.last) return false;
+  if (at > node->cells.last) return false;
   *child = bytes_be32(node->page + at);
   return true;
 }
