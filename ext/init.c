@@ -85,6 +85,8 @@ static const struct {
     {"lttb_each", &lttb_each_module},
     {"lttb_scan", &lttb_scan_module},
     {"rollup_scan", &rollup_scan_module},
+    {"zoom_buckets", &zoom_buckets_module},
+    {"zoom_points", &zoom_points_module},
 };
 
 #ifdef _WIN32

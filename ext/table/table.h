@@ -26,4 +26,8 @@ extern const sqlite3_module lttb_scan_module;
 /* rollup_scan.c */
 extern const sqlite3_module rollup_scan_module;
 
+/* zoom_buckets.c, zoom_points.c */
+extern const sqlite3_module zoom_buckets_module;
+extern const sqlite3_module zoom_points_module;
+
 #endif

@@ -268,7 +268,7 @@ def test_objects_are_in_the_tools_page():
 
 def test_files_are_on_their_maps():
     """Each source file is named on the map of its folder, without its ending."""
-    for readme, folders in {"ext/README.md": ["ext", "ext/function", "ext/kernel", "ext/scan", "ext/table"],
+    for readme, folders in {"ext/README.md": ["ext", "ext/function", "ext/kernel", "ext/pyramid", "ext/scan", "ext/table"],
                             "tool/README.md": ["tool", "tool/engine"], "sql/README.md": ["sql", "sql/recipes"]}.items():
         for folder in folders:
             for name in os.listdir(os.path.join(ROOT, folder)):
