@@ -326,7 +326,7 @@ def test_auto():
             levels, unit = ladder(path)
             equal(unit, {1: "s", 1000: "ms", 10**6: "us"}[units], what)
             rows = levels[0][1] / units * density
-            assert 16 <= rows <= 64, (what, levels, rows)
+            assert 14 <= rows <= 64, (what, levels, rows)
             for (_, a, _), (_, b, text) in zip(levels, levels[1:]):
                 assert b % a == 0 and (b // a <= 6 or text == "1w"), (what, levels)
             texts = [text for _, _, text in levels]

@@ -6,8 +6,9 @@
 enum {
   STRETCHES = 32,
   STRETCH_ROWS = 1024,
-  STEPS_MIN = 64,   /* fewer tell nothing */
-  BUCKET_ROWS = 16, /* in the finest level: so that all levels take about a third of what the raw rows take */
+  STEPS_MIN = 64, /* fewer tell nothing */
+  BUCKET_ROWS =
+      16, /* in the finest level, or a tenth less: then all levels take about a third of what the raw rows take */
   RATIO_MAX = 6,
   COARSEST_BUCKETS = 1000,
   WIDTHS_MAX = 64
@@ -167,7 +168,7 @@ bool zoom_choose(struct engine *engine, const struct zoom_select *select, const 
                  struct zoom *zoom, bool *guessed) {
   double span = 0, step = axis->is_empty ? 0 : sample(engine, select, axis, &span);
   double tick_ns = (double)ZOOM_SECOND_NS / (double)axis->ticks_per_s;
-  double least_ns = step > 0 ? step * tick_ns * BUCKET_ROWS : (double)ZOOM_MINUTE_NS;
+  double least_ns = step > 0 ? step * tick_ns * BUCKET_ROWS * 0.9 : (double)ZOOM_MINUTE_NS;
   int64_t widths[WIDTHS_MAX];
   size_t path[ZOOM_LEVELS_MAX], n = list_widths((int64_t)tick_ns, span * tick_ns, widths), first = 0;
   *guessed = step <= 0;
