@@ -127,6 +127,7 @@ static int try_line(int kind, int64_t count, bool *done) {
 static int test_lines(void) {
   for (int kind = 0; kind < 4; kind++) {
     bool done;
+    uint64_t same_points = seed;
     fails_at = -1;
     allocations = 0;
     if (try_line(kind, POINTS, &done) || !done) return wrong("lttb: fails with memory", kind);
@@ -134,6 +135,7 @@ static int test_lines(void) {
     for (long at = 0; at < most; at++) {
       fails_at = at;
       allocations = 0;
+      seed = same_points;
       if (try_line(kind, POINTS, &done)) return 1;
       if (done) return wrong("lttb: a failed allocation went unnoticed", at);
     }
@@ -162,11 +164,14 @@ static int test_stops(void) {
       struct points line;
       points_init(&line);
       if (!add_points(&line, kind, POINTS)) return wrong("points: fails with memory", kind);
+      long chunks = 0;
+      for (const struct chunk *c = line.first; c; c = c->next) chunks++;
       bool sorted = points_sort(&line, &go_on), stopped = patience.asked > at;
       int64_t count = points_count(&line);
       points_free(&line);
       if (sorted == stopped || count != POINTS)
         return wrong("points: sorting does not stop, or loses points", at);
+      if (sorted && patience.asked <= chunks) return wrong("points: merging does not ask", kind);
       if (!stopped) break;
     }
   }
@@ -304,6 +309,30 @@ static int test_streams(void) {
     make_rows(&rows, kind, 40);
     for (int64_t n = 0; n < 40; n++)
       if (try_stream(&rows, n)) return 1;
+  }
+  return 0;
+}
+
+/* A row out of order is noticed, wherever it is. */
+static int test_disorder(void) {
+  static struct rows rows;
+  for (int i = 0; i < 400; i++) {
+    int kind = i % 2;
+    make_rows(&rows, kind, 60);
+    int at = 1 + (int)(next() % 59);
+    if (kind)
+      rows.x[at].real = rows.x[at - 1].real - 1;
+    else
+      rows.x[at].integer = rows.x[at - 1].integer - 1;
+    struct picks picks = {0};
+    struct lttb_stream stream;
+    points_init(&picks.points);
+    bool opened =
+        lttb_stream_open(&stream, rows.n, (int64_t)(next() % 59), (int64_t)(next() % 50), keep, &picks);
+    bool noticed = opened && !feed(&rows, NULL, &stream) && lttb_stream_end(&stream) == LTTB_OUT_OF_ORDER;
+    lttb_stream_close(&stream);
+    points_free(&picks.points);
+    if (!noticed) return wrong("stream: a row out of order goes unnoticed", at);
   }
   return 0;
 }
@@ -478,7 +507,7 @@ static int test_text_memory(void) {
 
 int main(int argc, char **argv) {
   seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-  int bad = test_lines() || test_stops() || test_streams() || test_stream_memory(false) ||
+  int bad = test_lines() || test_stops() || test_streams() || test_disorder() || test_stream_memory(false) ||
             test_stream_memory(true) || test_grids() || test_grid_batches() || test_reals() ||
             test_garbage() || test_text_memory();
   comma = true;
