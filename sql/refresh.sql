@@ -171,6 +171,17 @@ INSERT INTO {claimed}({dirty_columns}) SELECT {dirty_columns} FROM main.{dirty} 
 -- @claimed_ranges
 UPDATE {claimed} SET lo={part_lo p=p1}, hi={hi p=p1} WHERE {is_start p=p1}
 
+-- What a scan is given of them: the newest ?1, oldest first. Those that are too many for it are anybody's again.
+
+-- @scanned_partitions
+SELECT i, CAST(p1 AS {partition_cast}), lo, hi FROM temp.{claimed} WHERE i<=?1 ORDER BY i DESC
+
+-- @scanned_rest
+DELETE FROM temp.{claimed} WHERE i>?1
+
+-- @scanned_give_back
+UPDATE {dirty} SET token=NULL WHERE token=?1 AND p1 NOT IN (SELECT p1 FROM temp.{claimed})
+
 -- A batch is computed in slices: a sort that fits the processor's cache is faster than one that doesn't.
 
 -- @sliced
@@ -233,6 +244,14 @@ INSERT INTO main.{stored} SELECT r.* FROM temp.{claimed} m CROSS JOIN temp.{rows
 
 -- @publish_delete_clustered
 DELETE FROM main.{stored} WHERE {partition} IN (SELECT p1 FROM temp.{claimed} WHERE i BETWEEN ?1 AND ?2)
+
+-- What a scan has computed is found by the number of its partition, and goes in by the order of time.
+
+-- @scanned_declare
+CREATE TABLE x({stored_definitions}, almanac_i HIDDEN)
+
+-- @publish_insert_scanned
+INSERT INTO main.{stored} SELECT r.* FROM temp.{claimed} m CROSS JOIN {scanned} r ON r.almanac_i=m.i WHERE m.i BETWEEN ?1 AND ?2 ORDER BY m.i DESC
 
 -- @publish_index
 CREATE INDEX IF NOT EXISTS temp.{rows}_p ON {rows}({partitions})
@@ -349,6 +368,9 @@ SELECT state=0 OR EXISTS(SELECT 1 FROM {dirty}) FROM almanac_summary WHERE id={i
 
 -- @dirty_any
 SELECT EXISTS(SELECT 1 FROM {dirty} WHERE token IS NOT -1)
+
+-- @partitions_known
+SELECT max(coalesce(stored_partitions, 0), (SELECT count(*) FROM {dirty} WHERE token IS NOT -1)) FROM almanac_summary WHERE id={id}
 
 -- @dirty_count
 SELECT count(*) FROM {dirty} WHERE token IS NOT -1

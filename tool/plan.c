@@ -15,10 +15,11 @@ struct plan {
   const char *partition; /* what its rows belong to */
   char *tables;          /* of which any change makes all of it dirty */
   const char *to_do;
-  char *finding; /* the plan that finds a partition's rows, "" for a whole summary */
-  char *reading; /* the plan of reading its name */
-  char *advice;  /* an index that is missing, or NULL */
-  char *prune;   /* what prune would do, or NULL */
+  const char *way; /* how its rows are computed: by a scan, or by SQL and why */
+  char *finding;   /* the plan that finds a partition's rows, "" for a whole summary */
+  char *reading;   /* the plan of reading its name */
+  char *advice;    /* an index that is missing, or NULL */
+  char *prune;     /* what prune would do, or NULL */
 };
 
 static const char *partition(struct engine *engine, const struct summary *s) {
@@ -44,6 +45,12 @@ static const char *to_do(struct engine *engine, const struct summary *s) {
   return s->state == 0 ? "all of it" : engine_printf(engine, "%s to recompute", dirty ? dirty : "0");
 }
 
+static const char *way(struct engine *engine, const struct summary *s, bool searches) {
+  if (!s->scan) return engine_printf(engine, "sql: %s", s->not_scan);
+  return engine_printf(engine, "scan: one pass over %s%s", s->source->name,
+                       searches ? ", or by index through SQL where little has changed" : "");
+}
+
 static char *reading(struct engine *engine, const struct summary *s) {
   sqlite3_str *lines = sqlite3_str_new(engine->db);
   sqlite3_stmt *steps =
@@ -67,16 +74,18 @@ static char *prune(struct engine *engine, const struct catalog *catalog, const s
 }
 
 static struct plan make_plan(struct engine *engine, const struct catalog *catalog, const struct summary *s) {
-  bool searches;
+  bool searches = false;
   sqlite3_str *tables = sqlite3_str_new(engine->db);
   for (size_t i = 0; i < s->n_tables; i++) sqlite3_str_appendf(tables, "%s%s", i ? ", " : "", s->tables[i]);
   bool finds = s->kind != KIND_WHOLE && s->track;
+  char *finding = finds ? compute_plan(engine, s, &searches) : "";
   return (struct plan){
       .summary = s,
       .partition = partition(engine, s),
       .tables = engine_finish(engine, tables),
       .to_do = to_do(engine, s),
-      .finding = finds ? compute_plan(engine, s, &searches) : "",
+      .way = way(engine, s, searches),
+      .finding = finding,
       .reading = reading(engine, s),
       .advice = finds ? index_advice(engine, s) : 0,
       .prune = prune(engine, catalog, s),
@@ -88,6 +97,7 @@ static void print_text(const struct plan *plan, bool verbose) {
   printf("%s\npartition: %s\n", plan->summary->name, plan->partition);
   if (*plan->tables) printf("any change makes all of it dirty: %s\n", plan->tables);
   printf("to do: %s\n", plan->to_do);
+  printf("way: %s\n", plan->way);
   if (*plan->finding) printf("rows of a partition:\n%s", plan->finding);
   if (plan->advice) printf("advice: %s\n", plan->advice);
   if (plan->prune) printf("prune: %s\n", plan->prune);
@@ -97,11 +107,12 @@ static void print_text(const struct plan *plan, bool verbose) {
 static void print_json(struct engine *engine, const struct plan *plan) {
   const struct summary *s = plan->summary;
   char *json = engine_string(
-      engine, engine_printf(engine,
-                            "SELECT json_object('name', %Q, 'kind', %Q, 'partition', %Q, 'tables', %Q, "
-                            "'to_do', %Q, 'finding', %Q, 'reading', %Q, 'advice', %Q, 'prune', %Q)",
-                            s->name, summary_kind_name(s->kind), plan->partition, plan->tables, plan->to_do,
-                            plan->finding, plan->reading, plan->advice, plan->prune));
+      engine,
+      engine_printf(engine,
+                    "SELECT json_object('name', %Q, 'kind', %Q, 'partition', %Q, 'tables', %Q, "
+                    "'to_do', %Q, 'finding', %Q, 'reading', %Q, 'advice', %Q, 'prune', %Q, 'way', %Q)",
+                    s->name, summary_kind_name(s->kind), plan->partition, plan->tables, plan->to_do,
+                    plan->finding, plan->reading, plan->advice, plan->prune, plan->way));
   if (json) printf("%s\n", json);
 }
 

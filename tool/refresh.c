@@ -27,6 +27,7 @@ struct task {
   double started_s; /* on engine_clock_s(); 0: not yet */
   double spent_s;   /* until it was done */
   int64_t budget;   /* of refresh_report */
+  char *way;        /* of refresh_report, or NULL */
   bool printed;
   struct jobs_sum done; /* by this process */
   struct progress progress;
@@ -68,9 +69,11 @@ static void print_result(const struct task *task) {
     return;
   }
   char *json = engine_string(
-      engine, engine_printf(
-                  engine, "SELECT json_object('name', %Q, 'partitions', %lld, 'rows', %lld, 'seconds', %.3f)",
-                  task->name, partitions, rows, task->spent_s));
+      engine,
+      engine_printf(
+          engine,
+          "SELECT json_object('name', %Q, 'partitions', %lld, 'rows', %lld, 'seconds', %.3f, 'way', %Q)",
+          task->name, partitions, rows, task->spent_s, task->way));
   if (json) printf("%s\n", json);
 }
 
@@ -139,6 +142,7 @@ static bool refresh_one(struct engine *engine, struct catalog *catalog, struct t
   bool good = start(engine, catalog, task) && refresher_run(engine, catalog, summary, &report);
   progress_end(&task->progress);
   task->budget = report.budget;
+  if (*report.way) task->way = engine_printf(engine, "%s", report.way);
   task->spent_s = engine_clock_s() - task->started_s;
   if (!good && !fail_one(engine, catalog, summary, task)) task->state = TASK_FAILED;
   if (good && report.waits) {

@@ -7,6 +7,7 @@ from almanac import connect, directory, equal, shell, tool
 PROVEN = """
 CREATE MATERIALIZED VIEW by_position AS SELECT time_bucket('1 hour', ts) AS b, sum(v) AS s FROM r GROUP BY 1;
 CREATE MATERIALIZED VIEW by_alias AS SELECT time_bucket('1 hour', ts) AS b, k, sum(v) AS s FROM r GROUP BY b, r.k;
+CREATE MATERIALIZED VIEW by_call AS SELECT time_bucket('1 hour', ts) AS b, k, sum(v) AS s FROM r GROUP BY time_bucket('1 hour', r.ts), k;
 CREATE MATERIALIZED VIEW by_key WITH (partition = k) AS SELECT k, sum(v) AS s FROM r GROUP BY k;
 CREATE MATERIALIZED VIEW with_names AS SELECT time_bucket('1 hour', ts) AS b, name, count(*) AS n FROM r JOIN names USING (k) GROUP BY 1, 2;
 """

@@ -70,6 +70,7 @@ bool compute_open(struct engine *engine, const struct summary *s, int64_t token,
 
 bool compute_close(struct engine *engine, struct computation *c) {
   struct failure failure = engine_suspend(engine);
+  compute_by_scan(engine, c, false);
   if (c->summary->kind != KIND_WHOLE) sql_run(engine, "part_drop", c->variables);
   sql_run(engine, "rows_drop", c->variables);
   engine_resume(engine, failure); /* what could not be dropped goes with the connection */
@@ -109,10 +110,44 @@ bool compute_listed(struct engine *engine, struct computation *c) {
   return compute_rows(engine, c, engine_int(engine, sql_text(engine, "claimed_count", v)));
 }
 
-bool compute_claimed(struct engine *engine, struct computation *c, int64_t *rows) {
+bool compute_by_scan(struct engine *engine, struct computation *c, bool scans) {
+  const struct summary *s = c->summary;
+  scanned_table_close(engine, &c->table);
+  scanning_close(c->scanning);
+  c->scanning = scans ? scanning_open(engine, s) : 0;
+  if (!c->scanning) return engine_ok(engine);
+  const char *name = engine_printf(engine, "almanac_scanned_%llx", (long long)c->token);
+  c->variables = sql_literal(engine, c->variables, "scanned", name);
+  return scanned_table_open(engine, c->scanning, name, sql_text(engine, "scanned_declare", c->variables),
+                            &c->table);
+}
+
+/* The newest of the claimed partitions as far as memory allows; the others, or all, are free again. */
+static bool scan_claimed(struct engine *engine, struct computation *c, int64_t *partitions) {
   const struct sql_variable *v = c->variables;
+  int64_t claimed = *partitions;
+  bool is_all = claimed >= engine_int(engine, sql_text(engine, "partitions_known", v));
+  enum scanned scanned = scanning_compute(engine, c->scanning, v, is_all, partitions);
+  c->scanned = scanned != SCANNED_NOTHING;
+  if (!c->scanned) *partitions = 0;
+  if (*partitions == claimed) return engine_ok(engine);
+  sql_run_bound(engine, "scanned_rest", v, *partitions, 0);
+  return engine_begin(engine) && sql_run_bound(engine, "scanned_give_back", v, c->token, 0) &&
+         engine_commit(engine);
+}
+
+bool compute_claimed(struct engine *engine, struct computation *c, int64_t *partitions, int64_t *rows) {
+  const struct sql_variable *v = c->variables;
+  c->scanned = false;
   if (!sql_run(engine, "claimed_clear", v)) return false;
   sql_run_bound(engine, "claim_read", v, c->token, 0);
+  if (c->scanning) {
+    sql_run(engine, "claimed_ranges", v);
+    *partitions = engine_int(engine, sql_text(engine, "claimed_count", v));
+    scan_claimed(engine, c, partitions);
+    *rows = c->scanned ? scanning_rows(c->scanning) : 0;
+    return engine_ok(engine);
+  }
   compute_listed(engine, c);
   *rows = engine_int(engine, sql_text(engine, "rows_count", v));
   return engine_ok(engine);
@@ -158,12 +193,13 @@ static bool publish_piece(struct engine *engine, const struct computation *c, st
   int64_t more_partitions = -on_piece(engine, "publish_partitions", c, piece);
   int64_t deleted =
       on_piece(engine, c->summary->zoom ? "publish_delete_clustered" : "publish_delete", c, piece);
-  bool all = piece->all && piece->published == before;
-  if (!all) sql_run(engine, "publish_index", v); /* there already, but where some were lost */
+  bool all = piece->all && piece->published == before && !c->scanned;
+  /* The index is there already, but where some were lost. */
+  if (!all && !c->scanned) sql_run(engine, "publish_index", v);
   if (all && sql_run(engine, "publish_insert_all", v))
     piece->inserted = sqlite3_changes(engine->db);
   else
-    piece->inserted = on_piece(engine, "publish_insert", c, piece);
+    piece->inserted = on_piece(engine, c->scanned ? "publish_insert_scanned" : "publish_insert", c, piece);
   more_partitions += on_piece(engine, "publish_partitions", c, piece);
   on_piece(engine, "publish_clean", c, piece);
   return count_version(engine, v,
@@ -191,12 +227,13 @@ bool compute_publish(struct engine *engine, struct computation *c, int64_t next,
                      int64_t *taken) {
   const struct sql_variable *v = c->variables;
   int64_t claimed = engine_int(engine, sql_text(engine, "claimed_last", v));
-  int64_t computed = engine_int(engine, sql_text(engine, "rows_count", v));
+  int64_t computed =
+      c->scanned ? scanning_rows(c->scanning) : engine_int(engine, sql_text(engine, "rows_count", v));
   int64_t n = piece_size(engine, c, claimed, computed);
   struct piece piece = {.last = 0, .all = n == claimed};
   *published = *taken = 0;
   c->worked_s = 0;
-  if (!piece.all && sql_run(engine, "publish_index", v))
+  if (!piece.all && !c->scanned && sql_run(engine, "publish_index", v))
     check_rows(engine, engine_int(engine, sql_text(engine, "rows_foreign", v)));
   while (piece.last < claimed && engine_begin(engine)) {
     piece.first = piece.last + 1;

@@ -4,7 +4,7 @@
 */
 #ifndef ALMANAC_COMPUTE_H
 #define ALMANAC_COMPUTE_H
-#include "tool/engine/summary.h"
+#include "tool/engine/scanned_table.h"
 
 enum { PROOF_PARTITIONS = 3 }; /* with fewer a proof would prove little */
 
@@ -18,6 +18,9 @@ struct computation {
   double worked_s; /* how long publishing the last batch took, without the commits */
   bool
       searches; /* the partitions' rows are found by an index; otherwise every batch reads the whole source */
+  struct scanning *scanning;  /* a scan computes them; NULL: SQL */
+  struct scanned_table table; /* what it has computed, */
+  bool scanned;               /* of the last batch */
 };
 
 bool compute_open(struct engine *engine, const struct summary *summary, int64_t token,
@@ -28,9 +31,15 @@ bool compute_close(struct engine *engine, struct computation *computation);
    snapshot. */
 bool compute_listed(struct engine *engine, struct computation *computation);
 
+/* Has claimed partitions computed by a scan from now on, where it can, or by SQL. */
+bool compute_by_scan(struct engine *engine, struct computation *computation, bool scans);
+
 /* Reads the partitions claimed under our token and computes their rows; *rows gets their number. Each slice is
-   read in a transaction of its own: a reader would keep writers from committing where there is no WAL. */
-bool compute_claimed(struct engine *engine, struct computation *computation, int64_t *rows);
+   read in a transaction of its own: a reader would keep writers from committing where there is no WAL. *partitions is how many
+   are claimed; a scan may find that they are too many at once, and gives some back, or that SQL must do it: then
+   it gives all of them back. */
+bool compute_claimed(struct engine *engine, struct computation *computation, int64_t *partitions,
+                     int64_t *rows);
 
 /* Replaces the stored rows of the claimed partitions, in as many transactions as --lock-ms asks for; *published
    gets the number of partitions. The last transaction claims the `next` ones, which saves one, and waiting for the disk; *taken gets their number. */

@@ -344,7 +344,9 @@ bool engine_open(struct engine *engine, const struct settings *settings) {
   engine->deadline_s = settings->max_time_s > 0 ? engine_clock_s() + settings->max_time_s : 0;
   /* SQLite would create a missing file and call a directory "unable to open": say what it is instead. */
   if (!is_file(engine, settings->database)) return false;
-  if (sqlite3_open_v2(settings->database, &engine->db, SQLITE_OPEN_READWRITE, 0) == SQLITE_NOMEM)
+  /* One thread uses the connection: its mutex would cost a tenth of all time. */
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+  if (sqlite3_open_v2(settings->database, &engine->db, flags, 0) == SQLITE_NOMEM)
     return engine_fail_memory(engine);
   if (sqlite3_errcode(engine->db) != SQLITE_OK)
     return engine_fail(engine, CODE_NO_DATABASE, "%s: %s", settings->database, sqlite3_errmsg(engine->db));

@@ -15,6 +15,7 @@ enum {
   BUDGET_TIMES = 2, /* as many partitions as were dirty at first, and what was changed anew meanwhile */
   BUDGET_LEAST = 64,
   BATCH_FIRST = 16, /* partitions in the first batch; from there on the time that publishing takes decides */
+  SCAN_SHARE = 20,  /* so many times what is dirty: where all is more, an index finds the rows faster */
   SETTLE_FIRST = 1000 /* changed partitions handed out in the first transaction: some milliseconds */
 };
 
@@ -110,24 +111,56 @@ static int64_t take(struct engine *engine, const struct summary *s, int64_t toke
   return 0;
 }
 
+/* Is a scan of the table faster than looking for the rows of what is dirty? */
+static bool scan_pays(struct engine *engine, const struct computation *c, int64_t total) {
+  if (!c->searches) return true;
+  return engine_int(engine, sql_text(engine, "partitions_known", c->variables)) <= SCAN_SHARE * total;
+}
+
+/* Of what a scan can do at a time: with --jobs a share for each. */
+static int64_t scan_batch(const struct engine *engine, const struct computation *c, int64_t total) {
+  int64_t n = scanning_next(c->scanning), share = total / engine->settings->jobs + 1;
+  return n < share ? n : share;
+}
+
+/* How many partitions the first batch has. */
+static int64_t first_batch(const struct engine *engine, const struct computation *c, int64_t total) {
+  if (c->scanning) return scan_batch(engine, c, total);
+  /* Without an index every batch would read the whole source: do it all in one. */
+  return c->searches && c->summary->proven ? BATCH_FIRST : INT64_MAX;
+}
+
+static void say_way(const struct computation *c, struct refresh_report *report) {
+  const struct summary *s = c->summary;
+  const char *why = s->not_scan ? s->not_scan : c->scanning ? c->scanning->way : "little has changed";
+  sqlite3_snprintf(sizeof report->way, report->way, "%s: %s", c->scanned ? "scan" : "sql", why);
+}
+
 /* Batch after batch until nothing is left that is ours to take. */
 static bool run_batches(struct engine *engine, struct computation *c, struct refresh_report *report) {
   const struct summary *s = c->summary;
   int64_t total = engine_int(engine, sql_text(engine, "dirty_count", summary_variables(engine, s)));
-  /* Without an index every batch would read the whole source: do it all in one. */
-  bool one_piece = !c->searches || !s->proven;
-  int64_t n = one_piece ? INT64_MAX : BATCH_FIRST, taken = 0;
+  compute_by_scan(engine, c, scan_pays(engine, c, total));
+  int64_t n = first_batch(engine, c, total), taken = 0;
   if (report->budget == 0) report->budget = BUDGET_LEAST + BUDGET_TIMES * total;
   while (engine_ok(engine) && !engine_stopping(engine) &&
          (taken > 0 || (report->budget > 0 && (taken = take(engine, s, c->token, n)) > 0))) {
     struct arena_block *mark = engine_mark(engine);
     int64_t rows = 0, published = 0, done = taken;
-    if (!compute_claimed(engine, c, &rows)) break;
+    if (!compute_claimed(engine, c, &done, &rows)) break;
+    if (c->scanning || !*report->way) say_way(c, report);
+    if (c->scanning && !c->scanned) {
+      compute_by_scan(engine, c, false);
+      n = first_batch(engine, c, total);
+      taken = 0;
+      continue;
+    }
     report->budget = report->budget > done ? report->budget - done : -1;
+    if (c->scanning) n = scan_batch(engine, c, total);
     bool ends = engine_stopping(engine) || report->budget < 0;
     int64_t next = ends ? 0 : claim_share(engine, s, c->token, n);
     if (!compute_publish(engine, c, next, &published, &taken)) break;
-    if (!one_piece) n = pace_next(engine, done, c->worked_s);
+    if (!c->scanning && n != INT64_MAX) n = pace_next(engine, done, c->worked_s);
     report->progress(report->context, published, total, rows);
     engine_release(engine, mark);
   }
@@ -174,6 +207,7 @@ static bool run_whole(struct engine *engine, struct summary *s, int64_t token,
   int64_t rows = 0;
   if (!compute_open(engine, s, token, &c)) return false;
   if (compute_whole(engine, &c, &rows)) report->progress(report->context, 1, 1, rows);
+  say_way(&c, report);
   engine_rollback(engine);
   /* Not so where what it reads was found to have changed meanwhile. */
   report->waits = engine_ok(engine) && catalog_has(engine, s) && read_state(engine, s) == 0;

@@ -9,6 +9,8 @@ struct refresh_report {
   /* How many partitions it may still compute, 0 at first: beside writers that never pause, what other refreshers hand out
      would keep this one at work for ever. The rest is theirs, or the next run's. */
   int64_t budget;
+  /* How the last rows were computed: "scan: pages", "scan: sql: " or "sql: " and why; "" where there were none. */
+  char way[160];
   /* Some more partitions were published, with so many rows computed; `total` were dirty at the start. */
   void (*progress)(void *context, int64_t partitions, int64_t total, int64_t rows);
   void *context;

@@ -1,6 +1,7 @@
 #include "tool/engine/summary.h"
 #include "tool/engine/deriving.h"
 #include "tool/engine/retention.h"
+#include "tool/engine/scan_form.h"
 #include <string.h>
 
 const char *summary_kind_name(enum summary_kind kind) {
@@ -67,6 +68,8 @@ static bool whole(struct engine *engine, struct summary *summary, const char *re
   summary->source = 0;
   summary->parent = 0;
   summary->n_partition = 0;
+  summary->scan = 0;
+  summary->not_scan = "all of it is one partition";
   return engine_ok(engine);
 }
 
@@ -351,7 +354,7 @@ static bool derive(struct engine *engine, struct deriving *d, int *offset) {
   if (s->kind == KIND_WHOLE) return check_whole(engine, d);
   if (!check_part(engine, d)) return false;
   if (s->kind == KIND_TIME && s->shape.is_guess) s->live = is_plain(engine, s);
-  return engine_ok(engine);
+  return scan_form_read(engine, s, &d->shadow);
 }
 
 static bool derive_definition(struct engine *engine, struct deriving d) {

@@ -14,6 +14,7 @@ enum summary_kind { KIND_TIME, KIND_KEY, KIND_WHOLE };
 enum { KEYS_MAX = 8 };
 
 struct catalog;
+struct scan_form;
 
 struct result_column {
   char *name;
@@ -60,6 +61,9 @@ struct summary {
   char *key_columns[KEYS_MAX];   /* KIND_KEY: the column where a key is one, else NULL */
   size_t n_partition;            /* partition columns: 1 for time, the keys' number, 0 for whole */
   bool partition_shown; /* all of them are result columns, so that many partitions can be computed at once */
+
+  const struct scan_form *scan; /* how a scan computes it (scan_form.h), or NULL: through SQL, ... */
+  const char *not_scan;         /* ... for this reason */
 
   bool additive;       /* it is the sum of its partitions, as its form tells: no need to try */
   bool never_additive; /* it is not, as its form tells */

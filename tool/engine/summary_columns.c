@@ -47,12 +47,23 @@ static size_t count_having(struct engine *engine, const struct deriving *d, cons
   return n_having;
 }
 
-/* Marks the result columns that one item of GROUP BY names: a position, a column, or a result column's own name. An
-   expression over a column groups by something coarser. */
+/* Is it a call of time_bucket? Of a summary by time all of them are its bucket. */
+static bool is_bucket(const struct deriving *d, const struct token *first, const struct token *last) {
+  const struct token *tokens = d->shadow.tokens.tokens;
+  for (size_t i = 0; i < d->shadow.n_calls; i++)
+    if (tokens + d->shadow.calls[i].first == first && tokens + d->shadow.calls[i].last == last)
+      return d->summary->kind == KIND_TIME;
+  return false;
+}
+
+/* Marks the result columns that one item of GROUP BY names: a position, a column, a result column's own name, or the
+   bucket's call. Any other expression over a column groups by something coarser. */
 static void mark_grouped(struct engine *engine, struct deriving *d, const struct token *first,
                          const struct token *last) {
   struct summary *s = d->summary;
   bool qualified = last == first + 2 && token_is(first + 1, ".");
+  for (size_t i = 0; i < s->n_columns && is_bucket(d, first, last); i++)
+    s->columns[i].grouped |= s->columns[i].partition == 0;
   if (first != last && !qualified) return;
   char *name = token_value(last);
   int64_t position = name && last->type == TOKEN_NUMBER ? strtol(name, 0, 10) : 0;
