@@ -28,7 +28,7 @@ struct scan_passes {
   bool negated; /* numbers outside of it */
   bool bytes;   /* texts and blobs pass a range */
   bool nulls;
-  /* A list: its values in SQL's order, each once, without NULL; and the numbers among them as each type. */
+  /* A list: its values in SQL's order, without NULL; and the numbers among them as each type. */
   const struct scan_value *list;
   const int64_t *integers;
   const double *reals;

@@ -121,21 +121,18 @@ static int prepare_list(struct scan *scan, struct scan_test *test) {
   static int (*const orders[])(const void *, const void *) = {order_binary, order_nocase, order_rtrim,
                                                               order_binary};
   struct scan_passes *passes = &test->passes;
-  enum scan_collation collation = scan->fields[test->field].collation;
   struct scan_value *list = scan_allocate(scan, test->n_values * sizeof *list);
   if (!list) return SQLITE_NOMEM;
-  size_t n = 0, kept = 0;
+  size_t n = 0;
   for (size_t i = 0; i < test->n_values; i++) {
     if (test->values[i].type == BATCH_NULL)
       passes->nulls = true;
     else
       list[n++] = test->values[i];
   }
-  qsort(list, n, sizeof *list, orders[collation]);
-  for (size_t i = 0; i < n; i++)
-    if (!kept || order(collation, &list[kept - 1], &list[i]) != 0) list[kept++] = list[i];
+  qsort(list, n, sizeof *list, orders[scan->fields[test->field].collation]);
   passes->list = list;
-  passes->n_list = kept;
+  passes->n_list = n;
   return prepare_numbers(scan, passes);
 }
 

@@ -299,10 +299,20 @@ def literal(value):
     return "NULL" if value is None else repr(value)
 
 
+def sent(value):
+    return "blob:" + value.decode("latin1") if isinstance(value, bytes) else value
+
+
+def said(column, entry):
+    """Comparisons of a column as a filter has them, and in SQL."""
+    name = f"r.[{column}]"
+    special = {"=": f"{name} IS NULL", "!=": f"{name} IS NOT NULL"}
+    return ({k: sent(v) for k, v in entry.items()},
+            " AND ".join(special.get(k, "0") if v is None else f"{name} {k} {literal(v)}" for k, v in entry.items()))
+
+
 def condition(chance, column, values):
     """A filter's entry for the column and the same in SQL."""
-    def sent(value):
-        return "blob:" + value.decode("latin1") if isinstance(value, bytes) else value
     values = [v for v in values if v != b"\xff"]  # JSON can't say it
     name = f"r.[{column}]"
     kind = chance.random()
@@ -313,10 +323,35 @@ def condition(chance, column, values):
     if kind < 0.4:
         value = chance.choice(values)
         return sent(value), f"{name} IS {literal(value)}" if value is None else f"{name} = {literal(value)}"
-    entry = {chance.choice(("=", "!=", "<", "<=", ">", ">=")): chance.choice(values) for _ in range(chance.choice((1, 1, 2, 3)))}
-    special = {"=": f"{name} IS NULL", "!=": f"{name} IS NOT NULL"}
-    return ({k: sent(v) for k, v in entry.items()},
-            " AND ".join(special.get(k, "0") if v is None else f"{name} {k} {literal(v)}" for k, v in entry.items()))
+    return said(column, {chance.choice(("=", "!=", "<", "<=", ">", ">=")): chance.choice(values) for _ in range(chance.choice((1, 1, 2, 3)))})
+
+
+def test_each_value_with_each_operator():
+    """Every value of every type beside every constant; and two comparisons of one column, which become one range."""
+    path = directory() + "/t.db"
+    db = connect(path, extension=False)
+    db.execute("CREATE TABLE t(mixed, number, integer, real, text, nocase COLLATE NOCASE, rtrim COLLATE RTRIM)")
+    near = (2**53 - 1, 2**53 + 2, 2.0**53 + 2, 2.0**53 - 1, -(2.0**53), 5e-324, 9223372036854774784.0, 2**63 - 1024, float("inf"), -float("inf"))
+    values = [v for v in VALUES + near if v != b"\xff"]
+    pools = [values, *([v for v in values if isinstance(v, kind)] for kind in ((int, float, type(None)), int, float, str, str, str))]
+    for i in range(len(values)):
+        db.execute("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?)", [pool[i % len(pool)] for pool in pools])
+    columns = ("mixed", "number", "integer", "real", "text", "nocase", "rtrim")
+    operators = ("=", "!=", "<", "<=", ">", ">=")
+    chance = random.Random(SEED)
+    entries = [(column, {operator: value}) for column in columns for operator in operators for value in values if value not in near[-2:]]
+    entries += [(column, dict(zip(chance.sample(operators, 2), chance.choices([None, 0, 1, 2.0**53, 2**53 + 1, "a", 1.5, -1], k=2)))) for column in columns for _ in range(60)]
+    requests = []
+    for column, entry in entries:
+        filter, where = said(column, entry)
+        requests.append({"table": "t", "columns": [column, "rowid"], "filter": {column: filter}, "where": where, "do": "compare"})
+    for column in columns:
+        for _ in range(30):
+            list = [v for v in chance.choices(values, k=chance.choice((2, 3, 9, 30))) if v not in near[-2:]]
+            where = f"r.[{column}] IN ({', '.join(literal(v) for v in list if v is not None)})" + f" OR r.[{column}] IS NULL" * (None in list)
+            requests.append({"table": "t", "columns": [column], "filter": {column: [sent(v) for v in list]}, "where": where, "do": "compare"})
+    for request, answer in zip(requests, ask(path, *requests), strict=True):
+        assert answer.startswith("same "), (SEED, request, answer)
 
 
 def test_conditions():
