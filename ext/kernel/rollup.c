@@ -65,16 +65,10 @@ static enum kept_level level_of(unsigned wants) {
 }
 
 static void open_field(struct rollup *rollup, int i) {
-  static const size_t bytes[] = {
-      [KEPT_N] = offsetof(struct kept, sum),
-      [KEPT_SUMS] = offsetof(struct kept, first),
-      [KEPT_ENDS] = offsetof(struct kept, min_at),
-      [KEPT_PLACES] = sizeof(struct kept),
-  };
   unsigned wants = rollup->spec->fields[i].wants;
   struct kept_field *field = &rollup->fields[i];
   field->level = level_of(wants);
-  field->cell_bytes = bytes[field->level];
+  field->cell_bytes = kept_bytes(field->level);
   rollup->keeps_instants |= field->level >= KEPT_ENDS;
   rollup->keeps_texts |= (wants & (ROLLUP_FIRST_AT | ROLLUP_LAST_AT | ROLLUP_MIN_AT | ROLLUP_MAX_AT)) != 0;
 }

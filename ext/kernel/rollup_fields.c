@@ -10,11 +10,6 @@
 #define ALWAYS static inline __attribute__((always_inline))
 #define NEVER  __attribute__((noinline, cold))
 
-static struct kept *cell_at(const struct kept_field *field, const struct kept_section *section,
-                            uint32_t group) {
-  return (struct kept *)(section->cells + (size_t)group * field->cell_bytes);
-}
-
 /* ---- Room ---- */
 
 static void start_cell(struct kept *cell, enum kept_level level, int type) {
@@ -40,8 +35,9 @@ static NEVER bool open_section(struct rollup *rollup, struct kept_field *field, 
   struct kept_section *section = &field->sections[type][time];
   size_t bytes = 0;
   section->cells = rollup_grow(&rollup->memory, NULL, &bytes, rollup->capacity * field->cell_bytes);
+  if (section->cells) field->open |= 1u << (type * 3 + time);
   for (uint32_t group = 0; group < rollup->n_groups && section->cells; group++)
-    start_cell(cell_at(field, section, group), field->level, type);
+    start_cell(rollup_cell(field, section, group), field->level, type);
   return section->cells;
 }
 
@@ -83,9 +79,10 @@ bool kept_resize(struct rollup *rollup, uint32_t old, uint32_t capacity) {
 void kept_start(struct rollup *rollup, uint32_t group) {
   for (int i = 0; i < rollup->spec->n_fields; i++) {
     struct kept_field *field = &rollup->fields[i];
-    for (int section = 0; section < 6; section++) {
+    for (unsigned open = field->open; open; open &= open - 1) {
+      int section = __builtin_ctz(open);
       struct kept_section *at = &field->sections[section / 3][section % 3];
-      if (at->cells) start_cell(cell_at(field, at, group), field->level, section / 3);
+      start_cell(rollup_cell(field, at, group), field->level, section / 3);
       if (at->carries) at->carries[group] = 0;
     }
   }
@@ -98,6 +95,7 @@ void kept_free(struct rollup *rollup) {
       if (at->cells) rollup_free(&rollup->memory, at->cells, rollup->capacity * rollup->fields[i].cell_bytes);
       if (at->carries) rollup_free(&rollup->memory, at->carries, rollup->capacity * sizeof *at->carries);
       *at = (struct kept_section){0};
+      rollup->fields[i].open = 0;
     }
 }
 
@@ -233,42 +231,78 @@ ALWAYS void keep_value(struct rollup *rollup, struct kept_section *section, stru
 
 /* ---- A batch ---- */
 
-/* All rows have a group, a value of one type and, where times matter, a time of one type. */
-ALWAYS void take_alike(struct rollup *rollup, struct kept_section *section, int n, enum kept_level level,
-                       int type, const union batch_value *values, int time_type,
+/* One row of a batch in which all rows have a group, a value of one type and, where times matter, an integer time. */
+ALWAYS void take_value(struct rollup *rollup, struct kept_section *section, struct kept *cell, uint32_t group,
+                       enum kept_level level, int type, const union batch_value *values,
+                       const union batch_value *times, int row) {
+  union number value = {.integer = values[row].integer};
+  union when time = {.integer = 0};
+  if (type == KEPT_REAL) value.real = values[row].real;
+  if (level >= KEPT_ENDS) time.integer = times[row].integer;
+  keep_value(rollup, section, cell, group, level, type, value, KEPT_INTEGER, time);
+}
+
+/*
+** Such a batch. Where groups come in runs, a run's cell is worked on in registers, or each row would wait for the
+** one before to be stored.
+*/
+ALWAYS void take_alike(struct rollup *rollup, struct kept_section *section, int n, bool in_runs,
+                       enum kept_level level, int type, const union batch_value *values,
                        const union batch_value *times) {
   const uint32_t *groups = rollup->groups;
   unsigned char *cells = section->cells;
-  const size_t bytes = level == KEPT_SUMS   ? offsetof(struct kept, first)
-                       : level == KEPT_ENDS ? offsetof(struct kept, min_at)
-                                            : sizeof(struct kept);
-  for (int row = 0; row < n; row++) {
-    struct kept *cell = (struct kept *)(cells + groups[row] * bytes);
-    union number value = {.integer = values[row].integer};
-    union when time = {.integer = 0};
-    if (type == KEPT_REAL) value.real = values[row].real;
-    if (level >= KEPT_ENDS) time.integer = times[row].integer;
-    keep_value(rollup, section, cell, groups[row], level, type, value, time_type, time);
+  const size_t bytes = kept_bytes(level);
+  if (!in_runs) {
+    for (int row = 0; row < n; row++)
+      take_value(rollup, section, (struct kept *)(cells + groups[row] * bytes), groups[row], level, type,
+                 values, times, row);
+    return;
   }
+  for (int row = 0; row < n;) {
+    uint32_t group = groups[row];
+    struct kept cell;
+    memcpy(&cell, cells + group * bytes, bytes);
+    for (; row < n && groups[row] == group; row++)
+      take_value(rollup, section, &cell, group, level, type, values, times, row);
+    memcpy(cells + group * bytes, &cell, bytes);
+  }
+}
+
+/* By a sample: to look at all rows would cost more than it brings. */
+static bool comes_in_runs(const uint32_t *groups, int n) {
+  int asked = 0, changes = 0;
+  for (int row = 1; row < n; row += 32, asked++) changes += groups[row] != groups[row - 1];
+  return changes <= asked / 8;
 }
 
 static bool take_fast(struct rollup *rollup, struct kept_field *field, int n, int type,
                       const union batch_value *values, const union batch_value *times) {
   struct kept_section *section = &field->sections[type][0];
   if (!section->cells && !open_section(rollup, field, type, 0)) return false;
-  if (field->level == KEPT_SUMS && type == KEPT_INTEGER)
-    take_alike(rollup, section, n, KEPT_SUMS, KEPT_INTEGER, values, KEPT_INTEGER, times);
+  bool runs = comes_in_runs(rollup->groups, n);
+#define TAKE(LEVEL, TYPE)                                                                                    \
+  do {                                                                                                       \
+    if (runs)                                                                                                \
+      take_alike(rollup, section, n, true, LEVEL, TYPE, values, times);                                      \
+    else                                                                                                     \
+      take_alike(rollup, section, n, false, LEVEL, TYPE, values, times);                                     \
+  } while (0)
+  if (field->level == KEPT_N)
+    TAKE(KEPT_N, KEPT_INTEGER);
+  else if (field->level == KEPT_SUMS && type == KEPT_INTEGER)
+    TAKE(KEPT_SUMS, KEPT_INTEGER);
   else if (field->level == KEPT_SUMS)
-    take_alike(rollup, section, n, KEPT_SUMS, KEPT_REAL, values, KEPT_INTEGER, times);
+    TAKE(KEPT_SUMS, KEPT_REAL);
   else if (field->level == KEPT_ENDS && type == KEPT_INTEGER)
-    take_alike(rollup, section, n, KEPT_ENDS, KEPT_INTEGER, values, KEPT_INTEGER, times);
+    TAKE(KEPT_ENDS, KEPT_INTEGER);
   else if (field->level == KEPT_ENDS)
-    take_alike(rollup, section, n, KEPT_ENDS, KEPT_REAL, values, KEPT_INTEGER, times);
+    TAKE(KEPT_ENDS, KEPT_REAL);
   else if (type == KEPT_INTEGER)
-    take_alike(rollup, section, n, KEPT_PLACES, KEPT_INTEGER, values, KEPT_INTEGER, times);
+    TAKE(KEPT_PLACES, KEPT_INTEGER);
   else
-    take_alike(rollup, section, n, KEPT_PLACES, KEPT_REAL, values, KEPT_INTEGER, times);
-  return true;
+    TAKE(KEPT_PLACES, KEPT_REAL);
+#undef TAKE
+  return rollup->memory.status == ROLLUP_OK;
 }
 
 /* A row's time, as its cells take it; returns its type. */
@@ -308,7 +342,7 @@ static bool take_row(struct rollup *rollup, struct kept_field *field, const stru
     time_type = time_of(rollup, &batch->columns[rollup->spec->time_column], row, &time);
   struct kept_section *section = &field->sections[type][time_type];
   if (!section->cells && !open_section(rollup, field, type, time_type)) return false;
-  keep_value(rollup, section, cell_at(field, section, group), group, field->level, type, value, time_type,
+  keep_value(rollup, section, rollup_cell(field, section, group), group, field->level, type, value, time_type,
              time);
   return rollup->memory.status == ROLLUP_OK;
 }
@@ -319,12 +353,12 @@ static bool take_field(struct rollup *rollup, int i, const struct batch *batch) 
   const struct batch_column *values = &batch->columns[asked->column];
   const struct batch_column *times =
       field->level >= KEPT_ENDS ? &batch->columns[rollup->spec->time_column] : NULL;
-  bool is_integer = batch_is(values, BATCH_INTEGER), is_real = batch_is(values, BATCH_REAL);
-  if ((is_integer || is_real) && rollup->n_skipped == 0 && field->level != KEPT_N &&
-      (!times || batch_is(times, BATCH_INTEGER)))
+  bool is_real = field->level != KEPT_N && batch_is(values, BATCH_REAL);
+  bool is_alike = field->level == KEPT_N ? !(values->present & 1u << BATCH_NULL)
+                                         : is_real || batch_is(values, BATCH_INTEGER);
+  if (is_alike && rollup->n_skipped == 0 && (!times || batch_is(times, BATCH_INTEGER)))
     return take_fast(rollup, field, batch->n, is_real ? KEPT_REAL : KEPT_INTEGER, values->values,
-                     times ? times->values : NULL) &&
-           rollup->memory.status == ROLLUP_OK;
+                     times ? times->values : NULL);
   for (int row = 0; row < batch->n; row++)
     if (!take_row(rollup, field, asked, batch, row)) return false;
   return true;
@@ -376,10 +410,10 @@ static bool merge_section(struct rollup *into, const struct rollup *from, int i,
   if (!theirs->cells) return true;
   if (!ours->cells && !open_section(into, field, type, time_type)) return false;
   for (uint32_t group = 0; group < from->n_groups; group++) {
-    const struct kept *cell = cell_at(field, theirs, group);
+    const struct kept *cell = rollup_cell(field, theirs, group);
     uint32_t to = map[group];
     if (cell->n == 0) continue;
-    merge_cell(into, ours, cell_at(field, ours, to), to, field->level, type, time_type, cell);
+    merge_cell(into, ours, rollup_cell(field, ours, to), to, field->level, type, time_type, cell);
     if (theirs->carries && theirs->carries[group]) carry_over(into, ours, to, theirs->carries[group]);
   }
   return into->memory.status == ROLLUP_OK;

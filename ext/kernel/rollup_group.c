@@ -202,33 +202,44 @@ static const uint32_t *line_of(const struct rollup *rollup, uint32_t bucket) {
   return matrix_slot(rollup, bucket, 0);
 }
 
-static bool group_integers(struct rollup *rollup, const union batch_value *times,
-                           const union batch_value *keys, int n) {
-  struct time_stretch stretch = rollup->times.integers;
-  const uint32_t *line = line_of(rollup, stretch.bucket);
+/*
+** The rows from `row` on that are in the stretch and whose keys have a group in its line. Returns the first row that
+** is not so. A function of its own, so that all it needs stays in registers.
+*/
+static __attribute__((noinline)) int
+group_known(const struct rollup *rollup, const struct time_stretch *stretch, const uint32_t *line,
+            const union batch_value *times, const union batch_value *keys, int row, int n, uint32_t *groups) {
   const struct near_key *near = rollup->near;
-  for (int row = 0; row < n; row++) {
-    if (!stretch_has(&stretch, times[row].integer)) {
-      if (rollup_bucket_of_integer(rollup, times[row].integer) == NUMBER_NONE) {
-        if (rollup->memory.status != ROLLUP_OK) return false;
-        rollup->groups[row] = NUMBER_NONE;
-        rollup->n_skipped++;
-        continue;
-      }
-      stretch = rollup->times.integers;
-      line = line_of(rollup, stretch.bucket);
-    }
+  const struct time_stretch now = *stretch;
+  for (; row < n; row++) {
     int64_t key = keys[row].integer;
     const struct near_key *place = &near[key & (NEAR_KEYS - 1)];
-    uint32_t group = place->key == key && line ? line[place->number] : 0;
-    if (__builtin_expect(group == 0, 0)) {
-      uint32_t number = number_of_integer(rollup, key);
-      if (number == NUMBER_NONE) return false;
-      group = rollup_group_of(rollup, stretch.bucket, number) + 1;
-      if (group == 0) return false;
-      line = line_of(rollup, stretch.bucket);
+    if (!stretch_has(&now, times[row].integer) || place->key != key) break;
+    uint32_t group = line[place->number];
+    if (group == 0) break;
+    groups[row] = group - 1;
+  }
+  return row;
+}
+
+static bool group_integers(struct rollup *rollup, const union batch_value *times,
+                           const union batch_value *keys, int n) {
+  const struct time_stretch *stretch = &rollup->times.integers;
+  for (int row = 0; row < n; row++) {
+    const uint32_t *line = line_of(rollup, stretch->bucket);
+    if (line) row = group_known(rollup, stretch, line, times, keys, row, n, rollup->groups);
+    if (row == n) break;
+    rollup->groups[row] = NUMBER_NONE;
+    if (!stretch_has(stretch, times[row].integer) &&
+        rollup_bucket_of_integer(rollup, times[row].integer) == NUMBER_NONE) {
+      if (rollup->memory.status != ROLLUP_OK) return false;
+      rollup->n_skipped++;
+      continue;
     }
-    rollup->groups[row] = group - 1;
+    uint32_t number = number_of_integer(rollup, keys[row].integer);
+    if (number == NUMBER_NONE) return false;
+    rollup->groups[row] = rollup_group_of(rollup, stretch->bucket, number);
+    if (rollup->groups[row] == NUMBER_NONE) return false;
   }
   return true;
 }

@@ -94,6 +94,12 @@ struct kept {
   union moment min_at, max_at;
 };
 enum kept_level { KEPT_N, KEPT_SUMS, KEPT_ENDS, KEPT_PLACES };
+static inline size_t kept_bytes(enum kept_level level) {
+  return level == KEPT_N      ? offsetof(struct kept, sum)
+         : level == KEPT_SUMS ? offsetof(struct kept, first)
+         : level == KEPT_ENDS ? offsetof(struct kept, min_at)
+                              : sizeof(struct kept);
+}
 enum { KEPT_INTEGER, KEPT_REAL, KEPT_TEXT }; /* types of values (the first two) and of times */
 struct kept_section {
   unsigned char *cells; /* NULL: none such was met */
@@ -102,8 +108,13 @@ struct kept_section {
 struct kept_field {
   enum kept_level level;
   size_t cell_bytes;
+  unsigned open;                      /* bits 1 << (type * 3 + time) of the sections that have cells */
   struct kept_section sections[2][3]; /* by type of value and of time (0 where times don't matter) */
 };
+static inline struct kept *rollup_cell(const struct kept_field *field, const struct kept_section *section,
+                                       uint32_t group) {
+  return section->cells ? (struct kept *)(section->cells + (size_t)group * field->cell_bytes) : NULL;
+}
 /* Makes room for `capacity` groups (there was room for `old`), of which the first `n` exist. */
 bool kept_resize(struct rollup *rollup, uint32_t old, uint32_t capacity);
 void kept_start(struct rollup *rollup, uint32_t group); /* a new group */

@@ -2,7 +2,22 @@
 #include "ext/kernel/rollup_inside.h"
 #include <math.h>
 
-static const struct rollup_value null_value = {.type = BATCH_NULL};
+#define NOTHING                                                                                              \
+  { .type = BATCH_NULL }
+
+static const struct rollup_value null_value = NOTHING;
+static const struct rollup_summary nothing = {
+    .sum = NOTHING,
+    .avg = NOTHING,
+    .min = NOTHING,
+    .max = NOTHING,
+    .first = NOTHING,
+    .last = NOTHING,
+    .first_at = NOTHING,
+    .last_at = NOTHING,
+    .min_at = NOTHING,
+    .max_at = NOTHING,
+};
 
 static struct rollup_value number_value(int type, union number number) {
   if (type == KEPT_INTEGER) return (struct rollup_value){.type = BATCH_INTEGER, .is.integer = number.integer};
@@ -70,6 +85,11 @@ static void choose_extreme(struct best *best, const struct best *other, int sign
   choose_at(best, other, order ? order : compare_moments(other, best));
 }
 
+/* An integer sum with what it carried. */
+static __int128 whole_sum(const struct kept *cell, int64_t carry) {
+  return (__int128)carry * ((__int128)1 << 64) + cell->sum.integer;
+}
+
 /* A summary as it is put together. */
 struct gathered {
   struct best first, last, min, max;
@@ -81,7 +101,7 @@ struct gathered {
 static void gather(struct gathered *all, const struct kept *cell, int64_t carry, enum kept_level level,
                    int type, int time_type) {
   if (type == KEPT_INTEGER)
-    all->integers += ((__int128)carry * ((__int128)1 << 64)) + cell->sum.integer;
+    all->integers += whole_sum(cell, carry);
   else
     all->reals += cell->sum.real;
   all->has_reals |= type == KEPT_REAL;
@@ -115,22 +135,40 @@ static void add_up(const struct gathered *all, struct rollup_summary *summary) {
     summary->sum_overflows = true;
 }
 
-void rollup_summarize(const struct rollup *rollup, size_t group, int field, struct rollup_summary *summary) {
-  const struct kept_field *kept = &rollup->fields[field];
-  uint32_t number = rollup_group_at(rollup, group);
+/* The rule: one type of values, and of times. */
+static void summarize_alike(const struct kept *cell, int64_t carry, enum kept_level level, int type,
+                            int time_type, struct rollup_summary *summary) {
+  summary->min = number_value(type, cell->min);
+  summary->max = number_value(type, cell->max);
+  if (type == KEPT_REAL) {
+    summary->sum = real_value(cell->sum.real);
+    summary->avg = real_value(cell->sum.real / (double)cell->n);
+  } else {
+    struct gathered all = {.integers = whole_sum(cell, carry)};
+    add_up(&all, summary);
+  }
+  if (level >= KEPT_ENDS) {
+    summary->first = number_value(type, cell->first);
+    summary->last = number_value(type, cell->last);
+    summary->first_at = moment_value(time_type, cell->first_at);
+    summary->last_at = moment_value(time_type, cell->last_at);
+  }
+  if (level >= KEPT_PLACES) {
+    summary->min_at = moment_value(time_type, cell->min_at);
+    summary->max_at = moment_value(time_type, cell->max_at);
+  }
+}
+
+static void summarize_mixed(uint32_t group, const struct kept_field *field, struct rollup_summary *summary) {
   const struct best none = {.value = null_value, .at = null_value};
   struct gathered all = {.first = none, .last = none, .min = none, .max = none};
-  *summary = (struct rollup_summary){.sum = null_value, .avg = null_value};
   for (int section = 0; section < 6; section++) {
-    const struct kept_section *at = &kept->sections[section / 3][section % 3];
-    if (!at->cells) continue;
-    const struct kept *cell = (const struct kept *)(at->cells + (size_t)number * kept->cell_bytes);
-    if (cell->n == 0) continue;
-    summary->n += cell->n;
-    if (kept->level >= KEPT_SUMS)
-      gather(&all, cell, at->carries ? at->carries[number] : 0, kept->level, section / 3, section % 3);
+    const struct kept_section *at = &field->sections[section / 3][section % 3];
+    const struct kept *cell = rollup_cell(field, at, group);
+    if (cell && cell->n > 0)
+      gather(&all, cell, at->carries ? at->carries[group] : 0, field->level, section / 3, section % 3);
   }
-  if (summary->n > 0 && kept->level >= KEPT_SUMS) add_up(&all, summary);
+  add_up(&all, summary);
   summary->min = all.min.value;
   summary->max = all.max.value;
   summary->min_at = all.min.at;
@@ -139,4 +177,25 @@ void rollup_summarize(const struct rollup *rollup, size_t group, int field, stru
   summary->last = all.last.value;
   summary->first_at = all.first.at;
   summary->last_at = all.last.at;
+}
+
+void rollup_summarize(const struct rollup *rollup, size_t group, int field, struct rollup_summary *summary) {
+  const struct kept_field *kept = &rollup->fields[field];
+  uint32_t number = rollup_group_at(rollup, group);
+  int n_found = 0, found = 0;
+  *summary = nothing;
+  for (int section = 0; section < 6; section++) {
+    const struct kept *cell = rollup_cell(kept, &kept->sections[section / 3][section % 3], number);
+    if (!cell || cell->n == 0) continue;
+    summary->n += cell->n;
+    n_found++;
+    found = section;
+  }
+  if (n_found == 0 || kept->level == KEPT_N) return;
+  const struct kept_section *at = &kept->sections[found / 3][found % 3];
+  if (n_found == 1)
+    summarize_alike(rollup_cell(kept, at, number), at->carries ? at->carries[number] : 0, kept->level,
+                    found / 3, found % 3, summary);
+  else
+    summarize_mixed(number, kept, summary);
 }

@@ -522,11 +522,10 @@ static void test_sparse_and_dense(void) {
 
 static void test_bound(void) {
   make_world();
-  spec.bytes_max = 20000;
+  spec = (struct rollup_spec){.grain = &grain, .n_keys = 1, .keys = keys, .bytes_max = 20000};
   int which[1];
   struct rollup *rollup = rollup_open(&spec);
   enum rollup_status status = ROLLUP_OK;
-  spec.n_keys = 1;
   for (int i = 0; i < 100000 && status == ROLLUP_OK; i++) {
     rows[0][0] = integer(i * INT64_C(10000000));
     rows[0][1] = integer(i);
