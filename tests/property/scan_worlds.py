@@ -1,7 +1,10 @@
 """One random file whose tables are scanned, at rest and beside a writer: what test_scans.py does again and again."""
+import functools
+import json
 import os
 import random
 import sqlite3
+import subprocess
 import sys
 import threading
 
@@ -11,13 +14,33 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "unit")]
 import stored_tables
 from almanac import directory
 from chance import literal
-from test_scan import ask
+from test_scan import driver
 
 CHECKPOINTS = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"]
 
 
-def quoted(name):
-    return name if name.startswith('"') else f'"{name}"'
+END = {"do": "poll", "steps": 1}  # answered by one line that nothing else is answered by
+
+
+@functools.cache
+def program(process):
+    """The driver, one for all worlds of a process."""
+    return subprocess.Popen([driver(), ":memory:"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def ask(path, *requests):
+    """The driver's answers on the database; any difference, and whatever a sanitizer says, is an error."""
+    child = program(os.getpid())
+    text = "".join(json.dumps(request) + "\n" for request in ({"open": path}, *requests, END))
+    sender = threading.Thread(target=lambda: (child.stdin.write(text), child.stdin.flush()))
+    sender.start()
+    answers = []
+    while (line := child.stdout.readline()) and not line.startswith("poll "):
+        answers.append(line.rstrip())
+    sender.join()
+    wrong = [answer for answer in answers if not answer.startswith("same ")]
+    assert line and not wrong, f"{text[-3000:]}\n" + "\n".join(wrong or answers)[:5000]
+    return answers
 
 
 def condition(chance, db, table):
