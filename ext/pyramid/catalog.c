@@ -18,12 +18,14 @@ enum {
   FOUND_WIDTH_TEXT,
   FOUND_WIDTH,
   FOUND_PHASE,
+  FOUND_PAUSED,
   FOUND_COLUMNS
 };
 
 static const char find_sql[] =
     "SELECT z.name, z.time, z.keys, z.value, z.unit, t.id, t.shape, s.id, s.name, l.width_text, l.width,"
-    " l.phase FROM main.almanac_zoom z JOIN main.almanac_zoom_level l ON l.zoom=z.name"
+    " l.phase, (SELECT value FROM main.almanac_setting WHERE name='paused') FROM main.almanac_zoom z JOIN "
+    "main.almanac_zoom_level l ON l.zoom=z.name"
     " JOIN main.almanac_summary s ON s.name=l.name AND s.kind='time'"
     " JOIN main.almanac_track t ON t.id=s.track WHERE z.name=?1 ORDER BY l.level";
 
@@ -90,6 +92,8 @@ static bool read_zoom(struct pyramid_call *call, struct pyramid *zoom, sqlite3_s
   zoom->value = copy_column(call, row, FOUND_VALUE);
   zoom->track = sqlite3_column_int64(row, FOUND_TRACK);
   if (call->rc != SQLITE_OK) return false;
+  if (sqlite3_column_int(row, FOUND_PAUSED))
+    return pyramid_fail(call, "%s is paused, and so is every summary: almanac resume ends that", zoom->name);
   const char *shape = (const char *)sqlite3_column_text(row, FOUND_SHAPE);
   const char *unit = (const char *)sqlite3_column_text(row, FOUND_UNIT);
   if (!pyramid_axis_read(&zoom->axis, shape, unit))

@@ -131,6 +131,10 @@ static bool make_plan(struct pyramid_call *call, int level) {
 }
 
 bool pyramid_read(struct pyramid_call *call, int level, pyramid_row row, void *state) {
+  if (level == 0 && call->raw_from > PYRAMID_LEAST) { /* what is frozen has no raw rows */
+    level = 1;
+    call->layers[1].tail = pyramid_floor(call->layers[1].grid, call->raw_from);
+  }
   if (call->empty || !make_plan(call, level)) return call->rc == SQLITE_OK;
   for (size_t i = 0; i < call->plan.n; i++)
     if (!read_piece(call, &call->plan.pieces[i], row, state)) return false;

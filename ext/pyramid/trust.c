@@ -1,12 +1,12 @@
 /*
 ** Which stored rows count. The engine keeps it in tables (tool/README.md, "The tables"): almanac_ok_S tells whether any
-** of a summary's do; of the track's region the last row is the tail, the others are changes since the last claim;
+** of a summary's do, and of those that it is made of; of the track's region the last row is the tail, the others are changes since the last claim;
 ** almanac_dirty_S has a summary's changed buckets. What is due in a level is due in every coarser one. Before the time at
 ** which `prune` has frozen the track there are no raw rows, and the finest level counts whatever the rest says.
 */
 #include "ext/pyramid/pyramid.h"
 
-enum { TRUST_FROZEN, TRUST_TAIL, TRUST_TAIL_END, TRUST_OK /* of level 1, and so on */ };
+enum { TRUST_FROZEN, TRUST_TAIL, TRUST_TAIL_END, TRUST_LEVELS };
 
 static sqlite3_stmt *prepare(struct pyramid_call *call, sqlite3_str *sql) {
   sqlite3_stmt *statement = NULL;
@@ -22,14 +22,16 @@ static bool prepare_trust(struct pyramid_call *call) {
   struct pyramid *zoom = call->zoom;
   if (zoom->trust) return true;
   sqlite3_str *sql = sqlite3_str_new(call->zooms->db);
-  sqlite3_str_appendf(sql, "SELECT (SELECT frozen_before FROM main.almanac_track WHERE id=%lld), r.lo, r.hi",
+  sqlite3_str_appendf(sql,
+                      "SELECT (SELECT frozen_before FROM main.almanac_track WHERE id=%lld), r.lo, r.hi, CASE",
                       zoom->track);
-  for (int level = 1; level <= zoom->n_levels; level++)
-    sqlite3_str_appendf(sql, ", (SELECT ok FROM main.almanac_ok_%lld)", zoom->levels[level].id);
-  sqlite3_str_appendf(
-      sql,
-      " FROM (SELECT 1) LEFT JOIN (SELECT lo, hi FROM main.almanac_region_%lld ORDER BY lo DESC LIMIT 1) r",
-      zoom->track);
+  for (int level = zoom->n_levels; level > 0; level--)
+    sqlite3_str_appendf(sql, " WHEN (SELECT ok FROM main.almanac_ok_%lld) THEN %d", zoom->levels[level].id,
+                        level);
+  sqlite3_str_appendf(sql,
+                      " END FROM (SELECT 1) LEFT JOIN"
+                      " (SELECT lo, hi FROM main.almanac_region_%lld ORDER BY lo DESC LIMIT 1) r",
+                      zoom->track);
   zoom->trust = prepare(call, sql);
   return zoom->trust != NULL;
 }
@@ -60,9 +62,7 @@ bool pyramid_look(struct pyramid_call *call) {
   if (!prepare_trust(call)) return false;
   for (int level = 1; level <= zoom->n_levels; level++) call->layers[level].grid = zoom->levels[level].grid;
   if (!pyramid_check(call, sqlite3_step(zoom->trust))) return false;
-  if (take_tail(call, zoom->trust))
-    while (call->usable < zoom->n_levels && sqlite3_column_int(zoom->trust, TRUST_OK + call->usable))
-      call->usable++;
+  if (take_tail(call, zoom->trust)) call->usable = sqlite3_column_int(zoom->trust, TRUST_LEVELS);
   take_frozen(call, zoom->trust);
   return pyramid_check(call, sqlite3_reset(zoom->trust));
 }
