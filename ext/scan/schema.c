@@ -27,7 +27,7 @@ static const char *text_at(sqlite3_stmt *statement, int column) {
 
 /* ---- Where is it? ---- */
 
-/* Leaves `hold` at the table's row of the schema's table of tables; *kind is of its columns, NULL if it isn't there. */
+/* Leaves `hold` at the table's row of the schema's table of tables; NULL if it isn't there. */
 static int look_in(struct scan *scan, const char *schema, const char *table, char **error) {
   char *sql = sqlite3_mprintf("SELECT type, name, rootpage FROM \"%w\".sqlite_master", schema);
   if (!sql) return SQLITE_NOMEM;
