@@ -387,7 +387,7 @@ def test_storage():
 def test_mistakes():
     """Z-9"""
     path = database(rows=300)
-    shell(path, "CREATE VIEW v AS SELECT * FROM readings; CREATE TABLE taken(a); CREATE TABLE readings_taken_10m(a)")
+    shell(path, "CREATE VIEW v AS SELECT * FROM readings; CREATE TABLE taken(a); CREATE TABLE readings_taken_10m(a); CREATE TABLE notes(ts, note VARCHAR(9))")
     for statement, words in (
             (zoom("zoom = '1 month'"), "fixed widths"), (zoom("zoom = '10s, 15s'"), "don't nest"), (zoom("zoom = '1h, 3600s'"), "there twice"),
             (zoom("zoom = '1M'"), "ambiguous"), (zoom("zoom = '500ms'"), "whole number of the time's unit"), (zoom("zoom = ''"), "write auto"),
@@ -396,6 +396,7 @@ def test_mistakes():
             (zoom(select="SELECT ts FROM readings"), "a time and a value at least"), (zoom(select="SELECT ts, value * 2 FROM readings"), "plain columns"),
             (zoom(select="SELECT ts, 1 AS v FROM readings"), "plain columns"), (zoom(select="SELECT ts, value FROM v"), "no table v"),
             (zoom(select="SELECT ts, value FROM readings GROUP BY 1"), "-:1:106"), (zoom(select="SELECT ts, value FROM readings ORDER BY 1"), "plain columns"),
+            (zoom(select="SELECT ts, note FROM notes"), "declared as VARCHAR(9)"),
             (zoom(select="SELECT ts, value FROM readings, taken"), "plain columns"), (zoom(select="SELECT DISTINCT ts, value FROM readings"), "plain columns"),
             (zoom(select="SELECT ts, reading FROM readings"), "no such column"), (zoom(select="SELECT ts, sensor_id AS min, value FROM readings"), "give it another one with AS"),
             (zoom(select="SELECT ts, value FROM readings WHERE id IN (SELECT 1)"), "no SELECT in it"), (zoom(select="SELECT ts, value AS ts FROM readings"), "two columns are named ts"),

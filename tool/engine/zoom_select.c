@@ -143,6 +143,12 @@ static bool read_columns(struct reading *r, sqlite3_stmt *statement, struct zoom
       if (sqlite3_stricmp(select->names[k], name) == 0)
         return fail_offset(
             r, 0, engine_printf(engine, "two columns are named %s; give one another name with AS", name));
+    const char *type = source_find(select->source, column)->type;
+    if (i + 1 == select->n && strcmp(type_affinity(type), "TEXT") == 0)
+      return fail_offset(
+          r, 0,
+          engine_printf(engine, "%s is declared as %s, so that all its values are text; a zoom is of numbers",
+                        column, type));
     bool is_key = i > 0 && i + 1 < select->n;
     if (is_key && is_taken(name))
       return fail_offset(
