@@ -171,10 +171,10 @@ INSERT INTO {claimed}({dirty_columns}) SELECT {dirty_columns} FROM main.{dirty} 
 -- @claimed_ranges
 UPDATE {claimed} SET lo={part_lo p=p1}, hi={hi p=p1} WHERE {is_start p=p1}
 
--- What a scan is given of them: the newest ?1, oldest first. Those that are too many for it are anybody's again.
+-- What a scan is given of them: the first ?1, which are the newest (of a zoom the oldest), in the order of time. Those that are too many for it are anybody's again.
 
 -- @scanned_partitions
-SELECT i, CAST(p1 AS {partition_cast}), lo, hi FROM temp.{claimed} WHERE i<=?1 ORDER BY i DESC
+SELECT i, CAST(p1 AS {partition_cast}), lo, hi FROM temp.{claimed} WHERE i<=?1 ORDER BY {scan_order}
 
 -- @scanned_rest
 DELETE FROM temp.{claimed} WHERE i>?1
@@ -251,7 +251,7 @@ DELETE FROM main.{stored} WHERE {partition} IN (SELECT p1 FROM temp.{claimed} WH
 CREATE TABLE x({stored_definitions}, almanac_i HIDDEN)
 
 -- @publish_insert_scanned
-INSERT INTO main.{stored} SELECT r.* FROM temp.{claimed} m CROSS JOIN {scanned} r ON r.almanac_i=m.i WHERE m.i BETWEEN ?1 AND ?2 ORDER BY m.i DESC
+INSERT INTO main.{stored} SELECT r.* FROM temp.{claimed} m CROSS JOIN {scanned} r ON r.almanac_i=m.i WHERE m.i BETWEEN ?1 AND ?2{scanned_order}
 
 -- @publish_index
 CREATE INDEX IF NOT EXISTS temp.{rows}_p ON {rows}({partitions})

@@ -13,7 +13,7 @@ CREATE INDEX {dirty}_p ON {dirty}({dirty_columns});
 CREATE INDEX {dirty}_t ON {dirty}(token) WHERE token IS NOT NULL;
 
 -- @stored_create
-CREATE TABLE {stored}({stored_definitions}){stored_kind};
+CREATE TABLE {stored}({stored_definitions}{stored_key}){stored_kind};
 
 -- The triggers and unique indexes that capture relies on: dropped with a rebuilt table, without a word. Those that
 -- somebody made again after rows were changed unseen stand behind the view that asks, and a rebuilt table behind the

@@ -12,6 +12,8 @@ Z-7  auto finds a ladder that fits: some 16 rows in the finest buckets, steps of
 Z-8  Rows of a key lie together; all levels take at most 40 % of the raw table.
 Z-9  What can't be a zoom is refused, with the place and the remedy.
 Z-10 Only a database with a zoom is of a format that older tools refuse.
+Z-11 The finest level is computed by a scan of the table where much of it is to do, whatever its keys, times and WHERE are, unless a
+     key has a collation or the WHERE is no comparison; by SQL it is the same.
 """
 import json
 import math
@@ -420,3 +422,21 @@ def test_format():
     tool("apply", path, "-", stdin=zoom())
     shell(path, "UPDATE almanac_setting SET value = 4 WHERE name = 'format'")
     assert "newer almanac" in tool("refresh", path, code=1)[1]
+
+
+def test_by_scan():
+    """Z-11"""
+    for spelling in SPELLINGS:
+        for keys, select, way in (
+                ((), "SELECT ts, value FROM readings", "scan: pages"),
+                (("sensor_id INTEGER", "site"), "SELECT r.ts, site, sensor_id AS s, r.value FROM readings r WHERE r.id > 7 AND value BETWEEN -50 AND 1e9", "scan: pages"),
+                (("sensor_id INTEGER",), "SELECT ts, sensor_id, value FROM readings WHERE id % 3 = 1", "sql: its WHERE is more"),
+                (("site COLLATE NOCASE",), "SELECT ts, site, value FROM readings", "sql: the key site has the collation NOCASE")):
+            path = database(rows=600, keys=keys, spelling=spelling)
+            if keys:
+                shell(path, f"UPDATE readings SET {keys[-1].split()[0]} = NULL WHERE id % 10 = 3; UPDATE readings SET value = 9e999 WHERE id % 50 = 9; UPDATE readings SET value = id WHERE id % 2")
+            tool("apply", path, "-", stdin=zoom("zoom = '1h, 1d'", select))
+            scanned, chained = map(json.loads, tool("refresh", path, "--json")[0].splitlines())
+            assert scanned["way"].startswith(way) and chained["way"].startswith("sql"), (spelling, select, scanned, chained)
+            check(path, when=f"{spelling}, {select}")
+            equal(tool("verify", path)[0], "")

@@ -1,4 +1,6 @@
 #include "tool/engine/scan_form.h"
+#include "tool/engine/zoom.h"
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -304,7 +306,80 @@ static void check_keys(struct reading *r, const char *const *names) {
   }
 }
 
+/* ------------------------------------------------------------------------------------------------- a zoom */
+
+/* Goes on behind the first of these words; false where there is none. */
+static bool find(struct reading *r, const char *word, const char *next) {
+  for (r->at = 0; token_at(r, 1); r->at++)
+    if (sees(r, word) && token_is(token_at(r, 1), next)) {
+      r->at += 2;
+      return true;
+    }
+  return false;
+}
+
+/* A finite number. */
+static void add_finite(struct reading *r, const char *column) {
+  struct scan_value *ends = engine_alloc(r->engine, 2 * sizeof *ends);
+  if (!ends) return;
+  ends[0] = (struct scan_value){.type = BATCH_REAL, .is.real = -DBL_MAX};
+  ends[1] = (struct scan_value){.type = BATCH_REAL, .is.real = DBL_MAX};
+  add_condition(r, column, SCAN_GREATER_EQUAL, &ends[0], 1);
+  add_condition(r, column, SCAN_LESS_EQUAL, &ends[1], 1);
+}
+
+/* `value AS almanac_v`, of which all is told. */
+static void read_zoomed(struct reading *r) {
+  const struct source_column *column = 0;
+  if (find(r, "as", "almanac_v")) {
+    r->at -= 3;
+    column = read_column(r);
+  }
+  if (!column) return not_scan(r, "its value is no plain column");
+  number_of(r, &r->form->values, &r->form->n_values, column->name);
+  add_finite(r, column->name);
+}
+
+/* The user's own WHERE stands in parentheses before the tool's. */
+static void read_zoom_where(struct reading *r) {
+  if (!find(r, "where", "(")) return;
+  do {
+    if (!read_comparison(r)) not_scan(r, "its WHERE is more than comparisons of columns with constants");
+  } while (good(r) && skip(r, "and"));
+  if (!skip(r, ")")) not_scan(r, "its WHERE is more than comparisons of columns with constants");
+}
+
+/* The columns of a level: its bucket, its keys, and what it tells of the value. */
+static void read_zoom(struct reading *r, const char **names) {
+  static const enum scan_result results[ZOOM_VALUES] = {
+      RESULT_COUNT,  RESULT_SUM,   RESULT_MIN,      RESULT_MIN_AT, RESULT_MAX,
+      RESULT_MAX_AT, RESULT_FIRST, RESULT_FIRST_AT, RESULT_LAST,   RESULT_LAST_AT};
+  const struct summary *s = r->summary;
+  size_t n_keys = s->n_columns - 1 - ZOOM_VALUES;
+  r->form->zoom_bucket = s->bucket_signature;
+  r->form->results[0].what = RESULT_BUCKET;
+  for (size_t i = 1; i <= n_keys; i++) {
+    const struct source_column *column = s->columns[i].source;
+    if (!column)
+      return not_scan(r, engine_printf(r->engine, "the key %s is no plain column", s->columns[i].name));
+    r->form->results[i].what = RESULT_KEY;
+    names[i] = column->name;
+    number_of(r, &r->form->keys, &r->form->n_keys, column->name);
+  }
+  for (size_t i = 0; i < ZOOM_VALUES; i++) r->form->results[1 + n_keys + i].what = results[i];
+  read_zoomed(r);
+  read_zoom_where(r);
+}
+
 /* ---------------------------------------------------------------------------------------------- the whole */
+
+static void read_select(struct reading *r, const char **names) {
+  if (!skip(r, "select")) not_scan(r, "it is not a plain SELECT from one table");
+  if (good(r)) read_results(r, names);
+  if (good(r)) read_from(r);
+  if (good(r)) read_where(r);
+  if (good(r)) read_groups(r, names);
+}
 
 static const char *reason_of_kind(struct engine *engine, const struct summary *s) {
   if (s->kind != KIND_TIME) return "it has no time_bucket for its partition";
@@ -326,11 +401,7 @@ bool scan_form_read(struct engine *engine, struct summary *s, const struct shado
   if (!engine_ok(engine)) return false;
   r.form->results = engine_alloc(engine, (s->n_columns + 1) * sizeof *r.form->results);
   r.reason = reason_of_kind(engine, s);
-  if (good(&r) && !skip(&r, "select")) not_scan(&r, "it is not a plain SELECT from one table");
-  if (good(&r)) read_results(&r, names);
-  if (good(&r)) read_from(&r);
-  if (good(&r)) read_where(&r);
-  if (good(&r)) read_groups(&r, names);
+  if (good(&r)) (s->zoom ? read_zoom : read_select)(&r, names);
   check_keys(&r, names);
   s->scan = r.reason ? 0 : r.form;
   s->not_scan = r.reason;

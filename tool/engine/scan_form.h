@@ -1,7 +1,8 @@
 /*
 ** Which definitions a scan can compute (scanning.h) instead of SQL: one SELECT over one table, with an optional WHERE of
 ** comparisons with constants, that groups by the bucket and plain columns and whose result is these and aggregates
-** of plain columns. Told by the tokens, after additive.h has said that there is nothing but one simple SELECT.
+** of plain columns. Told by the tokens, after additive.h has said that there is nothing but one simple SELECT. And the
+** finest level of a zoom, whose SELECT is the tool's own (sql/zoom.sql).
 */
 #ifndef ALMANAC_SCAN_FORM_H
 #define ALMANAC_SCAN_FORM_H
@@ -17,7 +18,13 @@ enum scan_result {
   RESULT_TOTAL,
   RESULT_AVG,
   RESULT_MIN,
-  RESULT_MAX /* these of value number `of` */
+  RESULT_MAX, /* these of value number `of` */
+  RESULT_MIN_AT,
+  RESULT_MAX_AT,
+  RESULT_FIRST,
+  RESULT_FIRST_AT,
+  RESULT_LAST,
+  RESULT_LAST_AT /* ... and in a zoom only */
 };
 
 struct scan_form {
@@ -31,6 +38,9 @@ struct scan_form {
   } * results; /* as many as the summary has columns */
   struct scan_condition *conditions;
   size_t n_conditions;
+  const char *
+      zoom_bucket; /* the finest level of a zoom: width and modifiers, as in bucket_call. Rows with a NULL for a
+                              key are left out; NULL for other definitions */
 };
 
 /* Sets summary->scan, or summary->not_scan to the reason. `shadow` is the definition's SELECT; the summary's columns and

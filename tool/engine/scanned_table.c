@@ -73,16 +73,18 @@ static void forget_fields(struct cursor *cursor) {
   for (int i = 0; i < cursor->n_fields; i++) cursor->fields[i].is_known = false;
 }
 
-/* Partitions stand in the order of time, numbers against it. */
+/* Partitions stand in the order of time, and so do their numbers, or against it. */
 static int on_filter(sqlite3_vtab_cursor *base, int plan, const char *unused, int n, sqlite3_value **values) {
   (void)plan, (void)unused, (void)n;
   struct cursor *cursor = (struct cursor *)base;
   const struct scanning *scanning = cursor->scanning;
   int64_t number = sqlite3_value_int64(values[0]);
   size_t low = 0, high = scanning->n_partitions;
+  bool rises = high > 0 && scanning->partitions[0].number < scanning->partitions[high - 1].number;
   while (low < high) {
     size_t middle = low + (high - low) / 2;
-    if (scanning->partitions[middle].number > number)
+    int64_t at = scanning->partitions[middle].number;
+    if (rises ? at < number : at > number)
       low = middle + 1;
     else
       high = middle;
@@ -161,7 +163,7 @@ static int on_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int i) {
     give(out, partition->start.type, partition->start.is, partition->start.length);
     break;
   case RESULT_KEY:
-    give_value(out, rollup_key(scanning->rollup, cursor->group, (int)of));
+    give_value(out, rollup_key(scanning->rollup, cursor->group, scanning_first_key(scanning) + (int)of));
     break;
   case RESULT_ROWS:
     sqlite3_result_int64(out, rollup_rows(scanning->rollup, cursor->group));
@@ -183,6 +185,24 @@ static int on_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int i) {
     break;
   case RESULT_MAX:
     give_value(out, summary_of(cursor, of)->max);
+    break;
+  case RESULT_MIN_AT:
+    give_value(out, summary_of(cursor, of)->min_at);
+    break;
+  case RESULT_MAX_AT:
+    give_value(out, summary_of(cursor, of)->max_at);
+    break;
+  case RESULT_FIRST:
+    give_value(out, summary_of(cursor, of)->first);
+    break;
+  case RESULT_FIRST_AT:
+    give_value(out, summary_of(cursor, of)->first_at);
+    break;
+  case RESULT_LAST:
+    give_value(out, summary_of(cursor, of)->last);
+    break;
+  case RESULT_LAST_AT:
+    give_value(out, summary_of(cursor, of)->last_at);
     break;
   }
   return SQLITE_OK;

@@ -1,5 +1,6 @@
 #include "tool/engine/scanning.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define WIDEST 9.2e18 /* whole numbers below it fit an int64_t */
@@ -34,6 +35,14 @@ static unsigned wants(const struct scan_form *form, size_t n_results, size_t val
     case RESULT_MAX:
       all |= ROLLUP_MAX;
       break;
+    case RESULT_MIN_AT:
+    case RESULT_MAX_AT:
+    case RESULT_FIRST:
+    case RESULT_FIRST_AT:
+    case RESULT_LAST:
+    case RESULT_LAST_AT:
+      all |= ROLLUP_FIRST | ROLLUP_LAST | ROLLUP_FIRST_AT | ROLLUP_LAST_AT | ROLLUP_MIN_AT | ROLLUP_MAX_AT;
+      break;
     default:
       all |= ROLLUP_N;
     }
@@ -44,25 +53,48 @@ static unsigned wants(const struct scan_form *form, size_t n_results, size_t val
 static void specify(struct engine *engine, struct scanning *scanning) {
   const struct summary *s = scanning->summary;
   const struct scan_form *form = s->scan;
-  struct rollup_key *keys = engine_alloc(engine, (form->n_keys + 1) * sizeof *keys);
+  size_t first = (size_t)scanning_first_key(scanning);
+  struct rollup_key *keys = engine_alloc(engine, (form->n_keys + 2) * sizeof *keys);
   struct rollup_field *fields = engine_alloc(engine, (form->n_values + 1) * sizeof *fields);
   scanning->columns = engine_alloc(engine, (1 + form->n_keys + form->n_values) * sizeof *scanning->columns);
   if (!engine_ok(engine)) return;
   add_column(scanning, s->time);
-  for (size_t i = 0; i < form->n_keys; i++) keys[i].column = add_column(scanning, form->keys[i]);
+  for (size_t i = 0; i < form->n_keys; i++) keys[first + i].column = add_column(scanning, form->keys[i]);
   for (size_t i = 0; i < form->n_values; i++)
     fields[i] = (struct rollup_field){add_column(scanning, form->values[i]), wants(form, s->n_columns, i)};
+  keys[0].column = first ? (int)scanning->n_columns : keys[0].column;
   scanning->spec = (struct rollup_spec){.grain = &scanning->grain,
-                                        .time_column = (int)scanning->n_columns,
-                                        .n_keys = (int)form->n_keys,
+                                        .time_column = (int)(scanning->n_columns + first),
+                                        .n_keys = (int)(first + form->n_keys),
                                         .keys = keys,
                                         .n_fields = (int)form->n_values,
                                         .fields = fields,
                                         .bytes_max = BYTES_MAX};
   for (size_t i = 0; i < s->n_columns; i++) scanning->spec.wants_rows |= form->results[i].what == RESULT_ROWS;
-  scanning->batch = engine_alloc(engine, (scanning->n_columns + 1) * sizeof *scanning->batch);
+  scanning->batch = engine_alloc(engine, (scanning->n_columns + 2) * sizeof *scanning->batch);
+  scanning->time_types = engine_alloc(engine, BATCH_ROWS * sizeof *scanning->time_types);
   scanning->indexes = engine_alloc(engine, BATCH_ROWS * sizeof *scanning->indexes);
   scanning->index_types = engine_alloc(engine, BATCH_ROWS * sizeof *scanning->index_types);
+}
+
+/* Width and modifiers as they stand in time_bucket, with commas between them. */
+static bool parse_bucket(struct engine *engine, const char *text, struct time_grain *grain) {
+  struct time_width width = {.text = text, .length = strcspn(text, ",")};
+  struct time_modifier unit = {.text = text + width.length + 1};
+  bool has_unit = text[width.length] != 0;
+  if (has_unit) unit.length = strlen(unit.text);
+  if (strspn(text, "0123456789") == width.length) {
+    width.integer = strtoll(text, 0, 10);
+    width.text = 0;
+  }
+  return time_grain_parse(grain, width, &unit, has_unit, 0) ||
+         engine_fail(engine, CODE_FAILED, "%s", grain->error);
+}
+
+static bool open_grain(struct engine *engine, struct scanning *scanning) {
+  const char *bucket = scanning->summary->scan->zoom_bucket;
+  if (bucket) return parse_bucket(engine, bucket, &scanning->grain);
+  return time_grain_parse(&scanning->grain, (struct time_width){.integer = 1}, 0, 0, 0);
 }
 
 struct scanning *scanning_open(struct engine *engine, const struct summary *s) {
@@ -72,7 +104,7 @@ struct scanning *scanning_open(struct engine *engine, const struct summary *s) {
   scanning->summary = s;
   specify(engine, scanning);
   if (!engine_ok(engine)) return 0;
-  if (!time_grain_parse(&scanning->grain, (struct time_width){.integer = 1}, 0, 0, 0)) return 0;
+  if (!open_grain(engine, scanning)) return 0;
   scanning->rollup = rollup_open(&scanning->spec);
   if (scanning->rollup) return scanning;
   scanning_close(scanning);
@@ -218,6 +250,27 @@ static void index_any(struct scanning *scanning, const struct batch_column *time
   }
 }
 
+static bool has_null_key(const struct scanning *scanning, const struct batch *batch, int row) {
+  for (int i = 1; i < scanning->spec.n_keys; i++)
+    if (batch_type_at(&batch->columns[scanning->spec.keys[i].column], row) == BATCH_NULL) return true;
+  return false;
+}
+
+/* The times of a zoom's rows. */
+static void mask_times(struct scanning *scanning, const struct batch *batch) {
+  const struct batch_column *times = &batch->columns[0];
+  unsigned present = 0;
+  for (int row = 0; row < batch->n; row++) {
+    bool counts = scanning->index_types[row] == BATCH_INTEGER && !has_null_key(scanning, batch, row);
+    scanning->time_types[row] = (uint8_t)(counts ? batch_type_at(times, row) : BATCH_NULL);
+    present |= 1u << scanning->time_types[row];
+  }
+  struct batch_column *masked = &scanning->batch[scanning->n_columns + 1];
+  *masked = *times;
+  masked->types = scanning->time_types;
+  masked->present = present;
+}
+
 /* The column behind all others: the indexes of the rows' partitions, NULL for those that are not ours. */
 static void index_rows(struct scanning *scanning, const struct batch *batch) {
   const struct batch_column *times = &batch->columns[0];
@@ -240,6 +293,7 @@ static int take(void *state, const struct batch *batch) {
   struct scanning *scanning = state;
   memcpy(scanning->batch, batch->columns, scanning->n_columns * sizeof *scanning->batch);
   index_rows(scanning, batch);
+  if (scanning_first_key(scanning)) mask_times(scanning, batch);
   const struct batch indexed = {.n = batch->n, .columns = scanning->batch, .piece = batch->piece};
   enum rollup_status status = rollup_take(scanning->rollup, &indexed);
   return status == ROLLUP_OK ? SQLITE_OK : status == ROLLUP_FULL ? TAKE_FULL : TAKE_FAILED;
@@ -307,16 +361,26 @@ static bool has_overflow(const struct scanning *scanning) {
   return false;
 }
 
-/* Puts the groups in order and tells where each partition's begin. */
-static enum rollup_status order_groups(struct scanning *scanning) {
-  enum rollup_status status = rollup_sort(scanning->rollup);
-  if (status != ROLLUP_OK) return status;
+/* The index of a group's partition. */
+static int64_t index_of(const struct scanning *scanning, size_t group) {
+  bool is_key = scanning_first_key(scanning) > 0;
+  return (is_key ? rollup_key(scanning->rollup, group, 0) : rollup_bucket(scanning->rollup, group))
+      .is.integer;
+}
+
+/* Puts the groups in order and tells where each partition's begin. False where they are not in the order of the
+   partitions: texts, that is, which the two tell apart differently. */
+static bool order_groups(struct scanning *scanning, enum rollup_status *status) {
+  *status = rollup_sort(scanning->rollup);
+  if (*status != ROLLUP_OK) return false;
   size_t n = rollup_groups(scanning->rollup), group = 0;
   for (size_t i = 0; i < scanning->n_partitions; i++) {
-    while (group < n && rollup_bucket(scanning->rollup, group).is.integer < (int64_t)i) group++;
+    while (group < n && index_of(scanning, group) < (int64_t)i) group++;
     scanning->partitions[i].first_group = group;
   }
-  return ROLLUP_OK;
+  for (size_t i = 1; i < n; i++)
+    if (index_of(scanning, i) < index_of(scanning, i - 1)) return false;
+  return true;
 }
 
 /* How many of the newest partitions to try, after `n` were too many: as many as were seen, where the table is in the
@@ -337,9 +401,10 @@ enum scanned scanning_compute(struct engine *engine, struct scanning *scanning, 
     if (*n == 0 || !read_partitions(engine, scanning, v, *n)) return SCANNED_NOTHING;
     rollup_clear(scanning->rollup);
     int rc = scanning->n_partitions > 0 ? scan(engine, scanning, is_all) : SQLITE_OK;
-    enum rollup_status status = rc == SQLITE_OK ? order_groups(scanning) : ROLLUP_OK;
-    if (rc == SQLITE_OK && status == ROLLUP_OK && !has_overflow(scanning)) return scanned;
-    if (rc == SQLITE_OK) say(scanning, "a sum that overflows, or too little memory");
+    enum rollup_status status = ROLLUP_OK;
+    if (rc == SQLITE_OK && order_groups(scanning, &status) && !has_overflow(scanning)) return scanned;
+    if (rc == SQLITE_OK)
+      say(scanning, "a sum that overflows, times in several spellings, or too little memory");
     if (rc != TAKE_FULL && status != ROLLUP_FULL) return SCANNED_NOTHING;
     *n = fewer(scanning, *n);
     engine_release(engine, mark);

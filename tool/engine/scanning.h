@@ -22,17 +22,21 @@ struct scanning {
   const struct summary *summary;
   struct rollup *rollup;
   struct rollup_spec spec;
-  struct time_grain grain; /* of width 1: the rollup's times are indexes of `partitions` */
-  const char **columns;    /* that are read: the time, then each key and value once */
+  /* Of width 1, and the rollup's times are indexes of `partitions`. In a zoom, where the times themselves count, it is
+     the level's, and the index is the first key. */
+  struct time_grain grain;
+  const char **columns; /* that are read: the time, then each key and value once */
   size_t n_columns;
   struct scanned_partition *partitions; /* in the order of time */
   size_t n_partitions;
   size_t last; /* the partition of the row before */
 
-  struct batch_column
-      *batch; /* what the rollup takes: the columns, and behind them the partitions' indexes */
+  /* What the rollup takes: the columns, and behind them the partitions' indexes; in a zoom once more the times, NULL for
+     rows that don't count. */
+  struct batch_column *batch;
   union batch_value *indexes;
   uint8_t *index_types;
+  uint8_t *time_types;
 
   char way[120]; /* how the table was read last (scan_way), or why SQL must do it */
 };
@@ -51,6 +55,11 @@ enum scanned {
    how many, counted from i = 1, were computed. In a read transaction of its own. */
 enum scanned scanning_compute(struct engine *engine, struct scanning *scanning, const struct sql_variable *v,
                               bool is_all, int64_t *n);
+
+/* The number of the form's first key among the rollup's. */
+static inline int scanning_first_key(const struct scanning *scanning) {
+  return scanning->summary->scan->zoom_bucket != 0;
+}
 
 /* How many rows there are. */
 static inline int64_t scanning_rows(const struct scanning *scanning) {

@@ -83,7 +83,6 @@ static char *stored_definitions(struct engine *engine, const struct summary *s) 
                                              : "");
   }
   if (s->kind == KIND_WHOLE) sqlite3_str_appendall(out, ", almanac_generation INTEGER NOT NULL");
-  if (s->zoom) sqlite3_str_appendf(out, ", PRIMARY KEY(%s)", cluster_list(engine, s, ""));
   return engine_finish(engine, out);
 }
 
@@ -169,6 +168,8 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
   /* Newest first, so that a long first fill shows recent data at once. What is clustered grows at the ends of its keys: the
      other way round its pages would stay half full. */
   if (s->zoom) v = sql_literal(engine, v, "dirty_order", "p1");
+  v = sql_literal(engine, v, "scan_order", s->zoom ? "i" : "i DESC");
+  v = sql_template(engine, v, "scanned_order", s->zoom ? "{stored_order}" : " ORDER BY m.i DESC");
   v = sql_literal(engine, v, "list_unique", s->kind == KIND_TIME ? ", UNIQUE(p1)" : "");
   v = sql_literal(engine, v, "dirty_row", s->kind == KIND_TIME ? "p1" : "rowid");
   if (s->kind != KIND_KEY) return v;
@@ -264,6 +265,8 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "stored_columns", result_list(engine, s, false));
   v = sql_literal(engine, v, "computed_columns", result_list(engine, s, false));
   v = sql_literal(engine, v, "stored_definitions", stored_definitions(engine, s));
+  v = sql_literal(engine, v, "stored_key",
+                  s->zoom ? engine_printf(engine, ", PRIMARY KEY(%s)", cluster_list(engine, s, "")) : "");
   v = sql_literal(engine, v, "stored_kind", s->zoom ? " WITHOUT ROWID" : "");
   v = sql_literal(engine, v, "stored_order",
                   s->zoom ? engine_printf(engine, " ORDER BY %s", cluster_list(engine, s, "r.")) : "");
