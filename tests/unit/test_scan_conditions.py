@@ -61,7 +61,8 @@ def test_each_value_with_each_operator():
     columns = ("mixed", "number", "integer", "real", "text", "nocase", "rtrim")
     operators = ("=", "!=", "<", "<=", ">", ">=")
     chance = random.Random(SEED)
-    entries = [(column, {operator: value}) for column in columns for operator in operators for value in values if value not in near[-2:]]
+    entries = [(column, {operator: value}) for column in columns for operator in operators for value in values
+               if value not in near[-2:] and (columns.index(column) < 4 or not isinstance(value, (int, float)) or value in (0, 1.5))]
     entries += [(column, dict(zip(chance.sample(operators, 2), chance.choices([None, 0, 1, 2.0**53, 2**53 + 1, "a", 1.5, -1], k=2)))) for column in columns for _ in range(60)]
     requests = []
     for column, entry in entries:
