@@ -3,6 +3,8 @@ import math
 import os
 import random
 import sqlite3
+import subprocess
+import sys
 import threading
 
 from almanac import EXTENSION, connect, directory, equal, error_of
@@ -360,3 +362,29 @@ def test_interrupted_from_a_thread():
                                    SELECT sum(n) FROM c, rollup_scan('{table}', 'ts', 3600 + i, 'value', 'key')""")
         timer.join()
         equal(message, "interrupted")
+
+
+LIMITED = """
+import resource, sqlite3, sys
+db = sqlite3.connect(sys.argv[2])
+db.enable_load_extension(True)
+db.load_extension(sys.argv[1])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[3]) * 1000000,) * 2)
+for key in ("'key'", "'ts'", "'key'"):
+    try:
+        print(db.execute(f"SELECT count(*) FROM rollup_scan('t', 'ts', 3600, 'value', {key}) WHERE max > -1 AND last > -1").fetchone()[0])
+    except (sqlite3.Error, MemoryError) as error:
+        print(str(error) or "out of memory")
+"""
+
+
+def test_memory():
+    """R-9: by groups, not by rows; too little is an error, and nothing is lost by it."""
+    if b"__asan_" in open(EXTENSION + ".so", "rb").read():
+        return  # its shadow memory is beyond any limit
+    path = directory() + "/t.db"
+    large(path).close()
+    for mb, ends in ((12, ["11200", "out of memory", "11200"]), (250, ["11200", "400000", "11200"])):
+        done = subprocess.run([sys.executable, "-c", LIMITED, EXTENSION, path, str(mb)], capture_output=True, text=True)
+        equal(done.stdout.split("\n")[:-1], ends, (mb, done.stderr))
