@@ -20,7 +20,7 @@
 #include <string.h>
 
 enum { PAGES_MIN = 64, VALUES_MAX = 256 }; /* of a table that is worth it; of a list */
-enum { ROW_NS = 7, RUN_NS = 1500, SQL_ROW_NS = 800 };
+enum { ROW_NS = 7, RUN_NS = 1500, SQL_ROW_NS = 1000 };
 static const double HALF = 0.5;
 
 /* The conditions on one column. */
