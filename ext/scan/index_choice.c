@@ -10,8 +10,10 @@
 ** C-3  What an index costs is estimated from two descents, before it is read: no index is read for more than a part
 **      of the table, HALF. Costs are measured ones, of a row in pages, of a run of rows, of a row that SQL finds by the
 **      index. They decide about time alone.
+**      Rowids may have gaps of any size; costs are of rows, of which a rowid is 1 / spacing.
 ** C-4  What can't be read of an index (its pages are ambiguous, malformed, its keys long) is no error: the table is scanned
-**      without.
+**      without. Where pages are ambiguous, as those at the end of an index on time are while rows come in, SQL is asked
+**      for the rowids, but not for more than ASKED_MAX: dashboards want the last hour above all.
 */
 #include "ext/scan/index_choice.h"
 #include "ext/scan/page_index.h"
@@ -19,8 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGES_MIN = 64, VALUES_MAX = 256 }; /* of a table that is worth it; of a list */
+enum { PAGES_MIN = 64 };     /* of a table that is worth it */
+enum { VALUES_MAX = 256 };   /* of a list */
+enum { ASKED_MAX = 100000 }; /* rowids that SQL is asked for */
 enum { ROW_NS = 7, RUN_NS = 1500, SQL_ROW_NS = 1000 };
+enum { GAP_ROWS = 256 }; /* to read them takes as long as to begin a run */
+enum { ROW_BYTES = 40 }; /* of a table of which nothing is known */
 static const double HALF = 0.5;
 
 /* The conditions on one column. */
@@ -28,9 +34,11 @@ struct candidate {
   size_t field;
   const struct scan_test *list; /* an equality, or NULL: */
   struct index_bounds bounds;
+  char *index; /* its name, of scan_text */
   uint32_t root;
   bool descending;
   enum scan_collation collation;
+  bool unknown; /* how much it leaves: its pages can't be read */
   double entries, part;
 };
 
@@ -39,6 +47,7 @@ struct choice {
   const struct page_file *file;
   struct scan_pace *pace;
   struct rowid_runs runs;
+  double spacing; /* of the table's rowids */
   int rc;
 };
 
@@ -158,6 +167,7 @@ static bool find_index(struct choice *choice, bool has_text, struct candidate *c
     bool partial = sqlite3_column_int(list, 4) != 0;
     const char *name = text_at(list, 1);
     found = !partial && read_order(choice, name, has_text, c) && read_root(choice, name, c);
+    if (found && !(c->index = scan_text(choice->scan, "%s", name))) choice->rc = SQLITE_NOMEM;
     if (found) break;
   }
   sqlite3_finalize(list);
@@ -222,6 +232,19 @@ static enum index_result read_index(struct choice *choice, const struct candidat
   return result;
 }
 
+/* C-4 */
+static enum index_result ask_sql(struct choice *choice, const struct candidate *c) {
+  struct index_bounds bounds;
+  struct index_taker taker = {choice, take};
+  enum index_result result = INDEX_DONE;
+  choice->runs.n = choice->runs.count = 0;
+  for (size_t i = 0; result == INDEX_DONE && bounds_at(c, i, &bounds); i++)
+    result = index_sql_read(choice->scan, c->index, &choice->scan->fields[c->field], &bounds, &taker,
+                            ASKED_MAX - (int64_t)choice->runs.count);
+  rowid_runs_finish(&choice->runs);
+  return result == INDEX_STOPPED ? INDEX_UNKNOWN : result;
+}
+
 /* The candidate that leaves least; its `part` is above HALF where none is worth it. */
 static struct candidate choose(struct choice *choice) {
   struct candidate best = {.part = 1};
@@ -231,15 +254,43 @@ static struct candidate choose(struct choice *choice) {
     if (!gather(choice->scan, field, &c, &has_text) || !find_index(choice, has_text, &c)) continue;
     enum index_result result = estimate(choice, &c);
     if (result == INDEX_NO_MEMORY) choice->rc = SQLITE_NOMEM;
-    if (result == INDEX_DONE && c.part < best.part) best = c;
+    if (result == INDEX_UNKNOWN) {
+      c.unknown = true;
+      c.part = HALF;
+      c.entries = (double)choice->file->page_count * choice->file->page_size / ROW_BYTES;
+    }
+    if (c.part < best.part) best = c;
   }
   return best;
+}
+
+/* C-3: how far the rowids are apart. */
+static void measure_spacing(struct choice *choice, double rows) {
+  const struct scan *scan = choice->scan;
+  sqlite3_stmt *ends = NULL;
+  choice->spacing = 1;
+  char *sql = sqlite3_mprintf(
+      "SELECT (SELECT min(\"%w\") FROM \"%w\".\"%w\"), (SELECT max(\"%w\") FROM \"%w\".\"%w\")",
+      scan->rowid_name, scan->schema, scan->table, scan->rowid_name, scan->schema, scan->table);
+  if (sql && sqlite3_prepare_v2(scan->db, sql, -1, &ends, NULL) == SQLITE_OK &&
+      sqlite3_step(ends) == SQLITE_ROW)
+    choice->spacing =
+        ((double)sqlite3_column_int64(ends, 1) - (double)sqlite3_column_int64(ends, 0)) / (rows + 1);
+  sqlite3_finalize(ends);
+  if (!sql) choice->rc = SQLITE_NOMEM;
+  sqlite3_free(sql);
+  if (!(choice->spacing >= 1)) choice->spacing = 1;
+}
+
+static uint64_t gap_of(const struct choice *choice) {
+  double gap = GAP_ROWS * choice->spacing;
+  return gap < 0x1p62 ? (uint64_t)gap : (uint64_t)1 << 62;
 }
 
 /* C-3: what the index has found, or has begun to find, against a scan of all. */
 static void decide(struct choice *choice, const struct candidate *c, bool found_all,
                    struct rowid_ranges *ranges, bool *through_sql) {
-  double all = c->entries * ROW_NS, span = (double)rowid_runs_span(&choice->runs);
+  double all = c->entries * ROW_NS, span = (double)rowid_runs_span(&choice->runs) / choice->spacing;
   double rows = found_all ? (double)choice->runs.count : c->part * c->entries;
   double narrowed = (double)choice->runs.n * RUN_NS + (span < c->entries ? span : c->entries) * ROW_NS;
   double sql = rows * SQL_ROW_NS;
@@ -261,8 +312,11 @@ int index_choose(struct scan *scan, const struct page_file *file, struct scan_pa
   if (scan->without_rowid || !scan->n_tests || by_rowid || file->page_count < PAGES_MIN) return SQLITE_OK;
   struct candidate best = choose(&choice);
   if (choice.rc != SQLITE_OK || best.part > HALF) return choice.rc;
-  if (!rowid_runs_open(&choice.runs)) return SQLITE_NOMEM;
-  enum index_result result = read_index(&choice, &best);
+  measure_spacing(&choice, best.entries);
+  if (choice.rc != SQLITE_OK || !rowid_runs_open(&choice.runs, gap_of(&choice)))
+    return choice.rc != SQLITE_OK ? choice.rc : SQLITE_NOMEM;
+  enum index_result result = best.unknown ? INDEX_UNKNOWN : read_index(&choice, &best);
+  if (result == INDEX_UNKNOWN && file->n_ambiguous) result = ask_sql(&choice, &best);
   if (result == INDEX_NO_MEMORY) choice.rc = SQLITE_NOMEM;
   if (choice.rc == SQLITE_OK && result != INDEX_UNKNOWN)
     decide(&choice, &best, result == INDEX_DONE, ranges, through_sql);

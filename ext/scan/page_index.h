@@ -47,4 +47,10 @@ struct index_taker {
 enum index_result page_index_read(struct page_index *index, const struct index_bounds *bounds,
                                   const struct index_taker *taker);
 
+/* index_sql.c: the same through SQL, which knows the pages that are in another version, at about ten times the cost;
+   no more than `limit` of them, then it stops. INDEX_UNKNOWN: SQL doesn't use the index for this. */
+enum index_result index_sql_read(struct scan *scan, const char *index, const struct scan_field *field,
+                                 const struct index_bounds *bounds, const struct index_taker *taker,
+                                 int64_t limit);
+
 #endif

@@ -1,12 +1,12 @@
 #include "ext/scan/rowid_runs.h"
 #include <stdlib.h>
 
-/* To read on over a gap of so many rows takes about as long as to begin a new run. When there is no room for another
-   run, they are sorted and those that meet are merged, but not often, and only where it gives much. */
-enum { GAP = 256, RUNS_MAX = 8192, MERGES_MAX = 8 };
+/* When there is no room for another run, they are sorted and those that meet are merged, but not often, and only where
+   it gives much. */
+enum { RUNS_MAX = 8192, MERGES_MAX = 8 };
 
-bool rowid_runs_open(struct rowid_runs *runs) {
-  *runs = (struct rowid_runs){.runs = malloc(RUNS_MAX * sizeof *runs->runs)};
+bool rowid_runs_open(struct rowid_runs *runs, uint64_t gap) {
+  *runs = (struct rowid_runs){.gap = gap, .runs = malloc(RUNS_MAX * sizeof *runs->runs)};
   return runs->runs != NULL;
 }
 
@@ -16,12 +16,12 @@ void rowid_runs_close(struct rowid_runs *runs) {
 }
 
 /* Takes the rowid into the run if it is near. Differences are unsigned: they may have all 64 bits. */
-static inline bool extend(struct rowid_interval *run, int64_t rowid) {
+static inline bool extend(struct rowid_interval *run, uint64_t gap, int64_t rowid) {
   if (rowid > run->high) {
-    if ((uint64_t)rowid - (uint64_t)run->high > GAP) return false;
+    if ((uint64_t)rowid - (uint64_t)run->high > gap) return false;
     run->high = rowid;
   } else if (rowid < run->low) {
-    if ((uint64_t)run->low - (uint64_t)rowid > GAP) return false;
+    if ((uint64_t)run->low - (uint64_t)rowid > gap) return false;
     run->low = rowid;
   }
   return true;
@@ -33,7 +33,7 @@ static void merge(struct rowid_runs *runs) {
   if (!runs->n) return;
   qsort(all, runs->n, sizeof *all, rowid_interval_order);
   for (size_t i = 1; i < runs->n; i++) {
-    bool near = all[i].low <= all[last].high || (uint64_t)all[i].low - (uint64_t)all[last].high <= GAP;
+    bool near = all[i].low <= all[last].high || (uint64_t)all[i].low - (uint64_t)all[last].high <= runs->gap;
     if (!near)
       all[++last] = all[i];
     else if (all[i].high > all[last].high)
@@ -55,8 +55,8 @@ static bool begin(struct rowid_runs *runs, int64_t rowid) {
 bool rowid_runs_add(struct rowid_runs *runs, const int64_t *rowids, size_t n) {
   for (size_t i = 0; i < n; i++) {
     size_t last = runs->n;
-    if (last > 0 && extend(&runs->runs[last - 1], rowids[i])) continue;
-    if (last > 1 && extend(&runs->runs[last - 2], rowids[i])) {
+    if (last > 0 && extend(&runs->runs[last - 1], runs->gap, rowids[i])) continue;
+    if (last > 1 && extend(&runs->runs[last - 2], runs->gap, rowids[i])) {
       struct rowid_interval swap = runs->runs[last - 1];
       runs->runs[last - 1] = runs->runs[last - 2];
       runs->runs[last - 2] = swap;

@@ -4,6 +4,7 @@
 #include "ext/scan/rowid_range.h"
 
 struct rowid_runs {
+  uint64_t gap;                /* rowids that are no further apart belong to one run */
   struct rowid_interval *runs; /* after rowid_runs_finish: ascending, apart from each other */
   size_t n;
   int merges;
@@ -11,7 +12,7 @@ struct rowid_runs {
 };
 
 /* False: out of memory. */
-bool rowid_runs_open(struct rowid_runs *runs);
+bool rowid_runs_open(struct rowid_runs *runs, uint64_t gap);
 void rowid_runs_close(struct rowid_runs *runs);
 
 /* False: they lie scattered, and no more of them are to be added. */

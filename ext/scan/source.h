@@ -123,6 +123,7 @@ int scan_test_batch(const struct scan *scan, size_t first, size_t last, const st
 /* sql_source.c: the SELECT of the first n_columns fields; also the check that all of it may be read. */
 int sql_source_prepare(struct scan *scan, size_t n_columns, const int64_t *rowid_range, sqlite3_stmt **select,
                        char **error);
+int scan_bind_value(sqlite3_stmt *select, int at, const struct scan_value *value); /* not NULL */
 /* With `rowid_range` only rows whose rowid is within, both ends included. Batches have the request's
    columns and carry `piece`. */
 int sql_source_run(struct scan *scan, const int64_t *rowid_range, int64_t piece, const struct scan_sink *sink,

@@ -84,7 +84,7 @@ static char *select_text(const struct scan *scan, size_t n_columns, bool rowid_r
   return sqlite3_str_finish(sql);
 }
 
-static int bind_value(sqlite3_stmt *select, int at, const struct scan_value *value) {
+int scan_bind_value(sqlite3_stmt *select, int at, const struct scan_value *value) {
   switch (value->type) {
   case BATCH_INTEGER:
     return sqlite3_bind_int64(select, at, value->is.integer);
@@ -103,7 +103,7 @@ static int bind_all(const struct scan *scan, sqlite3_stmt *select, const int64_t
   for (size_t i = 0; i < scan->n_tests; i++) {
     const struct scan_condition *condition = &scan->request->conditions[i];
     for (size_t k = 0; k < condition->n_values && rc == SQLITE_OK; k++)
-      if (!is_null(&condition->values[k])) rc = bind_value(select, at++, &condition->values[k]);
+      if (!is_null(&condition->values[k])) rc = scan_bind_value(select, at++, &condition->values[k]);
   }
   for (int end = 0; rowid_range && end < 2 && rc == SQLITE_OK; end++)
     rc = sqlite3_bind_int64(select, at++, rowid_range[end]);

@@ -1,4 +1,5 @@
 """Scans from pages that an index narrows, by the program scan.c beside this file, against SELECTs."""
+import json
 import os
 import random
 import sqlite3
@@ -98,19 +99,17 @@ def test_random():
     assert "pages" in seen and FEW in seen, seen
 
 
-def trash_leaves_above(path, db, rowid):
-    """Makes trash of the table's leaves that hold nothing but larger rowids, found by a marker that is in each row."""
+def trash_leaves(path, db, low, high=19900):
+    """Makes trash of the table's leaves whose rows' markers are all between these: who reads them will know."""
     size = db.execute("PRAGMA page_size").fetchone()[0]
-    db.close()
     trashed = 0
     with open(path, "r+b") as file:
         while page := file.read(size):
-            rowids = [int(text[:8]) for text in page.split(b"marker")[1:]]
-            if page[0] == 13 and rowids and min(rowids) > rowid:
+            markers = [int(text[:8]) for text in page.split(b"marker")[1:]]
+            if page[0] == 13 and markers and low < min(markers) and max(markers) < high:
                 file.seek(-size, 1)
-                file.write(b"\xff" * size)
-                trashed += 1
-    assert trashed > 100, trashed
+                trashed += file.write(b"\xff" * size)
+    assert trashed > 100 * size, trashed
 
 
 def rising(*statements, values=lambda i: (i, i * 10, f"marker{i:08}")):
@@ -126,16 +125,25 @@ def test_only_what_the_index_finds_is_read():
     for order in ("", " DESC"):
         path, db = rising(f"CREATE INDEX i ON t(v{order})")
         expected = [rows_of(db, f"SELECT id, v FROM t WHERE {sql}") for _, sql in cases]
-        trash_leaves_above(path, db, 6000)
+        trash_leaves(path, db, 6000)
         for (filter, _), rows in zip(cases, expected):
             equal(scan(path, filter, "pages"), rows, filter)
+
+
+def test_sparse_rowids():
+    """Rowids far apart, as of a table with keys made of times."""
+    for spacing in (100, 10**9, 3 * 10**14):
+        path, db = rising("CREATE INDEX i ON t(v)", values=lambda i: (i * spacing - 10**18, i, f"marker{i:08}"))
+        rows = rows_of(db, "SELECT id, v FROM t WHERE v < 5000")
+        trash_leaves(path, db, 6000)
+        equal(scan(path, {"v": {"<": 5000}}, "pages"), rows, spacing)
 
 
 def test_late_rows():
     """Some rows come later than their values say."""
     path, db = rising("CREATE INDEX i ON t(v)", values=lambda i: (i, i * 10 - (40000 if i % 500 == 0 and i < 9000 else 0), f"marker{i:08}"))
     rows = rows_of(db, "SELECT id, v FROM t WHERE v < 30000")
-    trash_leaves_above(path, db, 12000)
+    trash_leaves(path, db, 12000)
     equal(scan(path, {"v": {"<": 30000}}, "pages"), rows)
 
 
@@ -143,7 +151,7 @@ def test_clusters():
     """The rows of one value, of some values, that lie together."""
     path, db = rising("CREATE INDEX i ON t(v)", values=lambda i: (i, i // 1000 * 7 % 20, f"marker{i:08}"))
     rows = rows_of(db, "SELECT id, v FROM t WHERE v IN (7, 14)")
-    trash_leaves_above(path, db, 3000)
+    trash_leaves(path, db, 3000)
     equal(scan(path, {"v": [7, 14]}, "pages"), rows)
 
 
@@ -163,7 +171,7 @@ def test_not_used():
         rows = rows_of(db, "SELECT id, v FROM t WHERE v < ?", bound)
         equal(len(rows), 100)
         equal(scan(path, {"v": {"<": bound}}, "pages"), rows, index)
-        trash_leaves_above(path, db, 6000)
+        trash_leaves(path, db, 6000)
         answer = ask(path, {"table": "t", "columns": ["id", "v"], "filter": {"v": {"<": bound}}})
         assert "pages" not in answer[-1], (index, answer[-1])
 
@@ -173,16 +181,29 @@ def test_unique_and_text():
     fill(db, 20000, lambda i: (i, f"key{i:06}", f"marker{i:08}"))
     rows = rows_of(db, "SELECT id, v FROM t WHERE v >= 'key001000' AND v < 'key002'")
     equal(len(rows), 1000)
-    trash_leaves_above(path, db, 6000)
+    trash_leaves(path, db, 6000)
     equal(scan(path, {"v": {">=": "key001000", "<": "key002"}}, "pages"), rows)
 
 
 def test_changed_pages():
-    """An index whose pages are in the log isn't used; the table is scanned."""
+    """An index whose pages are in the log: SQL tells the rowids."""
     path, db = rising("PRAGMA journal_mode = wal", "PRAGMA wal_autocheckpoint = 0", "CREATE INDEX i ON t(v)")
+    db.execute("INSERT INTO t SELECT id + 20000, id * 10 + 200000, 'late' FROM t WHERE id % 100 = 0")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     db.execute("UPDATE t SET v = v + 1 WHERE id = 100")
-    equal(scan(path, {"v": {"<": 2000}}, "pages"), rows_of(db, "SELECT id, v FROM t WHERE v < 2000"))
+    db.execute("INSERT INTO t VALUES (50000, 500000, 'last')")
+    db.execute("UPDATE t SET m = 'late' WHERE v = 800")
+    keep = sqlite3.connect(path, isolation_level=None)
+    keep.execute("BEGIN")
+    keep.execute("SELECT * FROM t").fetchone()  # who closes last checkpoints
+    filters = {'{"v": {"<": 2000}}': "v < 2000", '{"v": {">=": 190000}}': "v >= 190000", '{"v": {">": 199000, "<": 300000}}': "v > 199000 AND v < 300000"}
+    expected = {filter: rows_of(db, f"SELECT id, v FROM t WHERE {sql}") for filter, sql in filters.items()}
+    for filter, rows in expected.items():
+        equal(scan(path, json.loads(filter), "pages"), rows, filter)
+    equal(scan(path, {"v": [500000, 100, 99999999]}, FEW), rows_of(db, "SELECT id, v FROM t WHERE v IN (100, 500000)"))
+    trash_leaves(path, db, 5000, 15000)
+    for filter, rows in expected.items():
+        equal(scan(path, json.loads(filter), "pages"), rows, filter)
 
 
 def test_malformed_index():
