@@ -18,7 +18,7 @@ void chain_file_close(struct chain_file *chain_file) {
 static void copy_fields(const struct chain *chain, const unsigned char *bytes, uint64_t at, uint32_t n) {
   for (size_t i = 0; i < chain->n_fields; i++) {
     const struct shape_field *field = chain->fields + i * chain->stride;
-    uint64_t from = field->offset, to = from + field->size;
+    uint64_t from = (uint64_t)chain->before + field->offset, to = from + field->size;
     if (field->is_default || from >= at + n || to <= at) continue;
     uint64_t first = from > at ? from : at, end = to < at + n ? to : at + n;
     memcpy(chain->into + chain->packed[i * chain->stride].offset + (first - from), bytes + (first - at),
@@ -46,7 +46,7 @@ static int read_chain(struct chain_file *chain_file, const struct chain *chain, 
   uint64_t at = chain->n_local, end = 0;
   for (size_t i = 0; i < chain->n_fields; i++) {
     const struct shape_field *field = chain->fields + i * chain->stride;
-    uint64_t to = field->is_default ? 0 : (uint64_t)field->offset + field->size;
+    uint64_t to = field->is_default ? 0 : (uint64_t)chain->before + field->offset + field->size;
     if (to > end) end = to;
   }
   copy_fields(chain, chain->local, 0, chain->n_local);

@@ -13,6 +13,7 @@
 struct chain {
   const unsigned char *local; /* the payload's beginning, and behind it the first overflow page's number */
   uint32_t n_local;           /* bytes */
+  uint32_t before;            /* bytes, from where the fields' offsets count */
   const struct shape_field *fields, *packed; /* n_fields, each `stride` behind the one before */
   size_t n_fields, stride;
   unsigned char *into;

@@ -8,7 +8,7 @@ bool rows_open(struct rows *rows, const struct scan *scan, const struct btree_sh
   rows->tree = tree;
   rows->chains = chains;
   rows->wants_rowid = false;
-  rows->n = rows->n_chained = 0;
+  rows->n = rows->n_chained = rows->n_slow = 0;
   memset(rows->seen, 0, sizeof rows->seen);
   rows->arena = NULL;
   rows->arena_size = rows->chained_bytes = 0;
@@ -29,25 +29,26 @@ static int not_understood(struct rows *rows, const char *why) {
 
 /* The shape of a record whose header goes beyond its cell, into its chain. */
 static int find_far_shape(struct rows *rows, const unsigned char *record, uint32_t payload, uint32_t local,
-                          int *slot) {
+                          int *slot, uint32_t *before) {
   uint32_t header = shape_header_size(record, payload);
   struct shape_field all = {.size = header}, there = all;
   unsigned char *bytes = calloc(1, (size_t)header + PAGE_SLACK);
   if (!bytes) return SQLITE_NOMEM;
-  struct chain chain = {record, local, &all, &there, 1, 1, bytes};
+  struct chain chain = {record, local, 0, &all, &there, 1, 1, bytes};
   int code = rows->chains.read(rows->chains.state, &chain, 1, &rows->why);
-  *slot = code == SQLITE_OK ? shape_find(&rows->shapes, bytes, payload, header) : SHAPE_MALFORMED;
+  *slot = code == SQLITE_OK ? shape_find(&rows->shapes, bytes, payload, header, before) : SHAPE_MALFORMED;
   free(bytes);
   return code;
 }
 
 /* Keeps a row for rows_collect(). Its shape is the packed one. */
-static void add_chained(struct rows *rows, const unsigned char *record, uint32_t local, int slot) {
+static void add_chained(struct rows *rows, const unsigned char *record, uint32_t local, uint32_t before,
+                        int slot) {
   const struct shape_table *shapes = &rows->shapes;
   const struct shape_field *fields = shapes->fields + slot;
   rows->chained[rows->n_chained] = rows->n;
   rows->chain[rows->n_chained++] = (struct chain){
-      record, local, fields, fields + SHAPE_PACKED, shapes->scan->n_fields, 2 * SHAPE_SLOTS, NULL};
+      record, local, before, fields, fields + SHAPE_PACKED, shapes->scan->n_fields, 2 * SHAPE_SLOTS, NULL};
   rows->chained_bytes += shapes->shapes[slot].packed;
   rows->record[rows->n] = record;
   rows->shape[rows->n] = (uint16_t)(slot + SHAPE_PACKED);
@@ -59,19 +60,20 @@ static int add_row(struct rows *rows, const unsigned char *record, uint64_t payl
   if (payload > INT32_MAX) return not_understood(rows, malformed);
   uint32_t local = btree_local(rows->tree, (uint32_t)payload);
   if (local + (local < payload ? 4 : 0) > room) return not_understood(rows, malformed);
-  int slot = shape_find(&rows->shapes, record, (uint32_t)payload, local);
+  uint32_t before = 0;
+  int slot = shape_find(&rows->shapes, record, (uint32_t)payload, local, &before);
   if (slot == SHAPE_NOT_LOCAL && local < payload) {
-    int code = find_far_shape(rows, record, (uint32_t)payload, local, &slot);
+    int code = find_far_shape(rows, record, (uint32_t)payload, local, &slot, &before);
     if (code != SQLITE_OK) return code;
   }
   if (slot == SHAPE_FULL) return ROWS_FULL;
   if (slot == SHAPE_NO_DEFAULT) return not_understood(rows, "column's default");
   if (slot < 0) return not_understood(rows, malformed);
-  if (rows->shapes.shapes[slot].needed > local) {
+  if ((uint64_t)before + rows->shapes.shapes[slot].needed > local) {
     if (rows->chained_bytes > CHAINED_MAX) return ROWS_FULL;
-    add_chained(rows, record, local, slot);
+    add_chained(rows, record, local, before, slot);
   } else {
-    rows->record[rows->n] = record;
+    rows->record[rows->n] = record + before;
     rows->shape[rows->n] = (uint16_t)slot;
   }
   rows->seen[rows->shape[rows->n]] = true;
@@ -90,18 +92,19 @@ int rows_add_cell(struct rows *rows, const unsigned char *cell, uint32_t room) {
 static int add_cell_at(struct rows *rows, const unsigned char *page, uint32_t at) {
   const uint32_t usable = rows->tree->usable;
   uint64_t payload, rowid = 0;
+  rows->n_slow++;
   at += varint_read(page + at, &payload);
   if (rows->tree->has_rowids) at += varint_read(page + at, &rowid);
   return at < usable ? add_row(rows, page + at, payload, usable - at, (int64_t)rowid)
                      : not_understood(rows, malformed);
 }
 
-/* rows_add_leaf for one kind of tree and one length of keys, which the compiler knows. This is the loop that all rows come
+/* rows_add_leaf for one kind of tree and of keys, which the compiler knows. This is the loop that all rows come
    through: plain ones are done with here, others are left to add_cell_at. */
 static inline __attribute__((always_inline)) int add_leaf(struct rows *rows, const struct btree_cells *cells,
                                                           const unsigned char *page, uint32_t *cell,
                                                           const bool has_rowids, const bool wants_rowid,
-                                                          const unsigned words) {
+                                                          const bool skips, const unsigned words) {
   const uint32_t room = (uint32_t)(BATCH_ROWS - rows->n), left = cells->n - *cell, last = cells->last;
   const unsigned char *pointer = cells->pointers + 2 * *cell;
   const unsigned char *stop = pointer + 2 * (left < room ? left : room), *end = page + rows->tree->usable;
@@ -129,9 +132,10 @@ static inline __attribute__((always_inline)) int add_leaf(struct rows *rows, con
       record += length;
     }
     unsigned slot;
-    if (shape_find_fast(table, record, words, &slot) && payload <= rows->tree->local_max &&
-        record + payload <= end && shape_fits(&table->shapes[slot], (uint32_t)payload)) {
-      rows->record[n] = record;
+    uint32_t before;
+    if (shape_find_fast(table, record, skips, words, &slot, &before) && payload <= rows->tree->local_max &&
+        record + payload <= end && shape_fits(&table->shapes[slot], (uint32_t)payload - before)) {
+      rows->record[n] = record + before;
       rows->shape[n] = (uint16_t)slot;
       rows->seen[slot] = true;
       continue;
@@ -151,18 +155,14 @@ static inline __attribute__((always_inline)) int add_leaf(struct rows *rows, con
 int rows_add_leaf(struct rows *rows, const struct btree_cells *cells, const unsigned char *page,
                   uint32_t *cell) {
   const bool has_rowids = rows->tree->has_rowids, wants_rowid = has_rowids && rows->wants_rowid;
-  switch (rows->shapes.words) {
-  case 1:
-    if (wants_rowid) return add_leaf(rows, cells, page, cell, true, true, 1);
-    if (has_rowids) return add_leaf(rows, cells, page, cell, true, false, 1);
-    return add_leaf(rows, cells, page, cell, false, false, 1);
-  case 2:
-    if (wants_rowid) return add_leaf(rows, cells, page, cell, true, true, 2);
-    if (has_rowids) return add_leaf(rows, cells, page, cell, true, false, 2);
-    return add_leaf(rows, cells, page, cell, false, false, 2);
-  default:
-    return add_leaf(rows, cells, page, cell, has_rowids, wants_rowid, rows->shapes.words);
-  }
+  const bool skips = rows->shapes.skips > 0;
+  const unsigned words = rows->shapes.words;
+  if (skips && words == 1) return add_leaf(rows, cells, page, cell, has_rowids, wants_rowid, true, 1);
+  if (skips || words > 2) return add_leaf(rows, cells, page, cell, has_rowids, wants_rowid, skips, words);
+  if (wants_rowid && words == 1) return add_leaf(rows, cells, page, cell, true, true, false, 1);
+  if (has_rowids && words == 1) return add_leaf(rows, cells, page, cell, true, false, false, 1);
+  if (words == 1) return add_leaf(rows, cells, page, cell, false, false, false, 1);
+  return add_leaf(rows, cells, page, cell, has_rowids, wants_rowid, false, 2);
 }
 
 static void forget_seen(struct rows *rows) {
@@ -173,6 +173,7 @@ static void forget_seen(struct rows *rows) {
 }
 
 int rows_collect(struct rows *rows) {
+  if (rows->n_slow > rows->n / 4) shape_table_skip(&rows->shapes);
   if (!rows->n_chained) return SQLITE_OK;
   if (rows->chained_bytes + PAGE_SLACK > rows->arena_size) {
     free(rows->arena);
@@ -205,8 +206,9 @@ void rows_keep(struct rows *rows, const uint16_t *kept, int n) {
 
 void rows_clear(struct rows *rows) {
   forget_seen(rows);
-  rows->n = rows->n_chained = 0;
+  rows->n = rows->n_chained = rows->n_slow = 0;
   rows->chained_bytes = 0;
-  if (rows->shapes.n == SHAPES_MAX || rows->shapes.words_next > rows->shapes.words)
+  const struct shape_table *shapes = &rows->shapes;
+  if (shapes->n == SHAPES_MAX || shapes->words_next > shapes->words || shapes->skips_next > shapes->skips)
     shape_table_clear(&rows->shapes);
 }

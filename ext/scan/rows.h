@@ -17,6 +17,7 @@ struct rows {
   struct chain_reader chains;
 
   int n;
+  int n_slow; /* rows that shape_find_fast did not know */
   const unsigned char *record[BATCH_ROWS];
   union batch_value rowid[BATCH_ROWS];
   uint16_t shape[BATCH_ROWS];

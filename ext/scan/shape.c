@@ -1,9 +1,7 @@
 #include "ext/scan/shape.h"
 #include <stdlib.h>
 
-_Static_assert(SHAPE_SLOTS == 1 << (64 - 53), "shape_slot() gives that many");
-
-static const uint8_t integer_sizes[] = {0, 1, 2, 3, 4, 6, 8}; /* by serial type */
+_Static_assert(SHAPE_SLOTS == 1 << (64 - 51), "shape_slot() gives that many");
 
 /* The fields that are in records, sorted by insertion: there are few, mostly in order. */
 static void sort_fields(struct shape_table *table) {
@@ -15,7 +13,7 @@ static void sort_fields(struct shape_table *table) {
       table->by_place[at] = table->by_place[at - 1];
     table->by_place[at] = i;
   }
-  if (table->n_by_place) table->n_types = (uint32_t)fields[table->by_place[table->n_by_place - 1]].place + 1;
+  if (table->n_by_place) table->places = (uint32_t)fields[table->by_place[table->n_by_place - 1]].place + 1;
 }
 
 bool shape_table_open(struct shape_table *table, const struct scan *scan) {
@@ -29,7 +27,7 @@ bool shape_table_open(struct shape_table *table, const struct scan *scan) {
   if (!table->by_place || !table->keys || !table->plain_keys || !table->shapes || !table->fields)
     return false;
   sort_fields(table);
-  table->words_next = table->n_types / 8 + 1; /* with the header's size that many bytes and one more */
+  table->words_next = table->places / 8 + 1; /* that many bytes, and one before them */
   if (table->words_next > SHAPE_WORDS_MAX) table->words_next = SHAPE_WORDS_MAX;
   shape_table_clear(table);
   return true;
@@ -44,15 +42,24 @@ void shape_table_close(struct shape_table *table) {
 }
 
 void shape_table_clear(struct shape_table *table) {
+  const uint32_t key_bytes = table->places - table->skips_next + 1;
+  if (table->skips != table->skips_next) table->words_next = key_bytes / 8 + 1;
+  if (table->words_next > SHAPE_WORDS_MAX) table->words_next = SHAPE_WORDS_MAX;
+  table->skips = table->skips_next;
   table->words = table->words_next;
   table->n = 0;
   for (unsigned i = 0; i < table->words; i++) {
-    uint32_t bytes = table->n_types + 1 > 8 * i ? table->n_types + 1 - 8 * i : 0;
+    uint32_t bytes = key_bytes > 8 * i ? key_bytes - 8 * i : 0;
     table->plain[i] = bytes >= 8 ? ~(uint64_t)0 : ((uint64_t)1 << 8 * bytes) - 1;
   }
   memset(table->keys, 0, SHAPE_SLOTS * table->words * sizeof *table->keys);
   memset(table->plain_keys, 0, SHAPE_SLOTS * table->words * sizeof *table->plain_keys);
   table->plain_keys[0] = 1; /* 0 is in slot 0, where it must not be found; 1 is in another */
+}
+
+void shape_table_skip(struct shape_table *table) {
+  uint32_t first = table->n_by_place ? (uint32_t)table->scan->fields[table->by_place[0]].place : 0;
+  if (first <= SHAPE_SKIPS_MAX) table->skips_next = first;
 }
 
 uint32_t shape_header_size(const unsigned char *record, uint32_t payload) {
@@ -61,16 +68,38 @@ uint32_t shape_header_size(const unsigned char *record, uint32_t payload) {
   return size >= n && size <= payload ? (uint32_t)size : 0;
 }
 
-/* How many bytes of a header make its key. 0: malformed; more than `local`: it can't be told from these. */
-static uint32_t key_length(const struct shape_table *table, const unsigned char *record, uint32_t header,
-                           uint32_t local) {
-  uint64_t unused;
-  uint32_t at = varint_read(record, &unused);
-  for (uint32_t i = 0; i < table->n_types && at < header; i++) {
-    if (at >= local) return local + 1;
-    at += varint_read(record + at, &unused);
+/* A header that is being read. */
+struct header {
+  const unsigned char *record;
+  uint32_t size, local, payload;
+  uint32_t types;  /* where the types begin that are in the key, */
+  uint32_t end;    /* and end */
+  uint64_t before; /* bytes of payload before their values */
+};
+
+/* Reads on behind `count` types; adds the sizes of what they stand for. SHAPE_MALFORMED, SHAPE_NOT_LOCAL, or 0. */
+static int pass_types(struct header *header, uint32_t count, uint32_t *at, uint64_t *bytes) {
+  uint64_t serial;
+  for (; count && *at < header->size; count--) {
+    if (*at >= header->local) return SHAPE_NOT_LOCAL;
+    *at += varint_read(header->record + *at, &serial);
+    if (*at > header->local) return SHAPE_NOT_LOCAL;
+    *bytes += serial_size(serial);
+    if (*bytes > header->payload) return SHAPE_MALFORMED;
   }
-  return at <= header ? at : 0;
+  return *at <= header->size ? 0 : SHAPE_MALFORMED;
+}
+
+static int read_header(const struct shape_table *table, struct header *header) {
+  uint64_t unused;
+  header->size = shape_header_size(header->record, header->payload);
+  if (!header->size) return SHAPE_MALFORMED;
+  header->types = varint_read(header->record, &unused);
+  header->before = header->size;
+  int code = pass_types(header, table->skips, &header->types, &header->before);
+  uint64_t after = header->before;
+  header->end = header->types;
+  return code ? code : pass_types(header, table->places - table->skips, &header->end, &after);
 }
 
 /* A value as the record has it. False: a serial type that no record has. */
@@ -82,7 +111,7 @@ static bool describe(const struct scan_field *column, uint64_t serial, uint64_t 
     field->type = BATCH_NULL;
     field->keep = 0;
   } else if (serial <= 6) {
-    field->size = integer_sizes[serial];
+    field->size = (uint32_t)serial_size(serial);
     field->shift = (uint8_t)(64 - 8 * field->size);
     field->converted = real;
     if (real) field->type = BATCH_REAL;
@@ -113,22 +142,15 @@ static void describe_default(const struct scan_field *column, struct shape_field
     field->constant = (uint64_t)value->is.integer;
 }
 
-/* The bytes of a value in a record. */
-static uint64_t serial_size(uint64_t serial) {
-  return serial >= 12 ? (serial - 12) / 2 : serial <= 6 ? integer_sizes[serial] : serial == 7 ? 8 : 0;
-}
-
 /* Reads a header into a slot, as OP_Column of SQLite's VDBE does: it looks at the total only where the header ends. */
-static int understand(struct shape_table *table, unsigned slot, const unsigned char *record, uint32_t payload,
-                      uint32_t header) {
+static int understand(struct shape_table *table, unsigned slot, const struct header *header) {
   const struct scan *scan = table->scan;
   struct shape *shape = &table->shapes[slot];
-  uint64_t serial, end = header;
-  uint32_t at = varint_read(record, &serial);
+  uint64_t serial, end = table->skips ? 0 : header->before;
   size_t next = 0; /* of by_place */
   shape->packed = 0;
-  for (uint32_t place = 0; place < table->n_types && at < header; place++) {
-    at += varint_read(record + at, &serial);
+  for (uint32_t place = table->skips, at = header->types; at < header->end; place++) {
+    at += varint_read(header->record + at, &serial);
     for (; next < table->n_by_place && (uint32_t)scan->fields[table->by_place[next]].place == place; next++) {
       size_t f = table->by_place[next];
       struct shape_field *field = table->fields + f * 2 * SHAPE_SLOTS + slot, *packed = field + SHAPE_PACKED;
@@ -138,9 +160,7 @@ static int understand(struct shape_table *table, unsigned slot, const unsigned c
       shape->packed += field->size;
     }
     end += serial_size(serial);
-    if (end > payload) return SHAPE_MALFORMED;
   }
-  if (at > header) return SHAPE_MALFORMED;
   for (; next < table->n_by_place; next++) {
     size_t f = table->by_place[next];
     if (!scan->fields[f].default_known) return SHAPE_NO_DEFAULT;
@@ -149,8 +169,8 @@ static int understand(struct shape_table *table, unsigned slot, const unsigned c
     field[SHAPE_PACKED] = *field;
   }
   shape->needed = (uint32_t)end;
-  shape->spare = at == header ? 0 : INT32_MAX;
-  return shape_fits(shape, payload) ? (int)slot : SHAPE_MALFORMED;
+  shape->spare = header->end == header->size ? 0 : INT32_MAX;
+  return (int)slot;
 }
 
 /* Has each varint of the key one byte? */
@@ -160,39 +180,43 @@ static bool is_plain(const uint64_t *key, unsigned words) {
   return !(any & 0x8080808080808080u);
 }
 
-int shape_find(struct shape_table *table, const unsigned char *record, uint32_t payload, uint32_t local) {
-  uint32_t header = shape_header_size(record, payload);
-  if (!header) return SHAPE_MALFORMED;
-  uint32_t length = key_length(table, record, header, local);
-  if (length > local) return SHAPE_NOT_LOCAL;
-  if (!length) return SHAPE_MALFORMED;
-  if (length > 8 * table->words && table->words < SHAPE_WORDS_MAX) {
+/* False: it is too long to be found again, and made like no header. */
+static bool make_key(const struct shape_table *table, const struct header *header, uint64_t *key) {
+  unsigned char bytes[8 * SHAPE_WORDS_MAX] = {0};
+  uint32_t length = header->end - header->types, left = header->size - header->types + 1;
+  bool fits = length + 1 <= 8 * table->words;
+  if (fits) {
+    bytes[0] = (unsigned char)(left < 127 ? left : 127);
+    memcpy(bytes + 1, header->record + header->types, length);
+  }
+  for (unsigned i = 0; i < table->words; i++) key[i] = bytes_le64(bytes + 8 * i);
+  if (!fits) key[0] = (uint64_t)(table->n + 1) << 8;
+  return fits;
+}
+
+int shape_find(struct shape_table *table, const unsigned char *record, uint32_t payload, uint32_t local,
+               uint32_t *before) {
+  struct header header = {.record = record, .payload = payload, .local = local};
+  uint64_t key[SHAPE_WORDS_MAX], hash = 0;
+  int code = read_header(table, &header);
+  if (code) return code;
+  if (!make_key(table, &header, key) && table->words < SHAPE_WORDS_MAX) {
     table->words_next = table->words + 1;
     return SHAPE_FULL;
   }
-  uint64_t key[SHAPE_WORDS_MAX] = {0};
-  if (length <= 8 * table->words) {
-    unsigned char bytes[8 * SHAPE_WORDS_MAX] = {0};
-    memcpy(bytes, record, length);
-    for (unsigned i = 0; i < table->words; i++) key[i] = bytes_le64(bytes + 8 * i);
-  } else {
-    key[0] = (uint64_t)(table->n + 1) << 8; /* too long to be found again: like no header */
-  }
-  size_t bytes = table->words * sizeof *key;
-  uint64_t hash = 0;
+  *before = table->skips ? (uint32_t)header.before : 0;
   for (unsigned i = 0; i < table->words; i++) hash = shape_hash(hash, key[i]);
+  size_t bytes = table->words * sizeof *key;
   unsigned slot = shape_slot(hash);
   while (table->keys[slot * table->words] && memcmp(&table->keys[slot * table->words], key, bytes) != 0)
     slot = (slot + 1) % SHAPE_SLOTS;
-  if (table->keys[slot * table->words]) {
-    return shape_fits(&table->shapes[slot], payload) ? (int)slot : SHAPE_MALFORMED;
-  }
-  if (table->n == SHAPES_MAX) return SHAPE_FULL;
-  int found = understand(table, slot, record, payload, header);
-  if (found >= 0) {
+  bool is_new = !table->keys[slot * table->words];
+  if (is_new && table->n == SHAPES_MAX) return SHAPE_FULL;
+  code = is_new ? understand(table, slot, &header) : (int)slot;
+  if (is_new && code >= 0) {
     memcpy(&table->keys[slot * table->words], key, bytes);
     if (is_plain(key, table->words)) memcpy(&table->plain_keys[slot * table->words], key, bytes);
     table->slots[table->n++] = (uint16_t)slot;
   }
-  return found;
+  return code >= 0 && !shape_fits(&table->shapes[slot], payload - *before) ? SHAPE_MALFORMED : code;
 }
