@@ -142,11 +142,16 @@ static void describe_default(const struct scan_field *column, struct shape_field
     field->constant = (uint64_t)value->is.integer;
 }
 
+/* Do offsets count from behind the skipped columns' values, or from behind a header whose size is not in the key? */
+static bool counts_from_behind(const struct shape_table *table, const struct header *header) {
+  return table->skips || header->size >= 128;
+}
+
 /* Reads a header into a slot, as OP_Column of SQLite's VDBE does: it looks at the total only where the header ends. */
 static int understand(struct shape_table *table, unsigned slot, const struct header *header) {
   const struct scan *scan = table->scan;
   struct shape *shape = &table->shapes[slot];
-  uint64_t serial, end = table->skips ? 0 : header->before;
+  uint64_t serial, end = counts_from_behind(table, header) ? 0 : header->before;
   size_t next = 0; /* of by_place */
   shape->packed = 0;
   for (uint32_t place = table->skips, at = header->types; at < header->end; place++) {
@@ -186,7 +191,7 @@ static bool make_key(const struct shape_table *table, const struct header *heade
   uint32_t length = header->end - header->types, left = header->size - header->types + 1;
   bool fits = length + 1 <= 8 * table->words;
   if (fits) {
-    bytes[0] = (unsigned char)(left < 127 ? left : 127);
+    bytes[0] = (unsigned char)(!table->skips && header->size >= 128 ? 128 : left < 127 ? left : 127);
     memcpy(bytes + 1, header->record + header->types, length);
   }
   for (unsigned i = 0; i < table->words; i++) key[i] = bytes_le64(bytes + 8 * i);
@@ -204,7 +209,7 @@ int shape_find(struct shape_table *table, const unsigned char *record, uint32_t 
     table->words_next = table->words + 1;
     return SHAPE_FULL;
   }
-  *before = table->skips ? (uint32_t)header.before : 0;
+  *before = counts_from_behind(table, &header) ? (uint32_t)header.before : 0;
   for (unsigned i = 0; i < table->words; i++) hash = shape_hash(hash, key[i]);
   size_t bytes = table->words * sizeof *key;
   unsigned slot = shape_slot(hash);

@@ -41,7 +41,7 @@ enum {
 
 /* A hash table from headers to shapes. A key is the header from the first type that is not skipped to the last wanted
    field's, padded with zeros; before them a byte with their number of bytes in the header and 1 (127: or more), which
-   without skipping is the header's own first byte. In a free slot the key begins with 0. */
+   without skipping is the header's own first byte (128: it is longer). In a free slot the key begins with 0. */
 struct shape_table {
   const struct scan *scan;
   size_t *by_place; /* the fields that are in records, in the order of their places */
@@ -74,7 +74,7 @@ void shape_table_clear(struct shape_table *table);
 void shape_table_skip(struct shape_table *table);
 
 /* The shape of a record of `payload` bytes, the first `local` of which are at `record` (PAGE_SLACK more may be read): a
-   slot, or one of the codes. Its fields' offsets count from *before, which is not 0 where columns are skipped. */
+   slot, or one of the codes. Its fields' offsets count from *before. */
 enum {
   SHAPE_FULL = -1,      /* the table has to be cleared first */
   SHAPE_MALFORMED = -2, /* no record at all, or one that is not understood */
