@@ -4,10 +4,11 @@ import json
 import os
 import random
 import sqlite3
+import subprocess
 import sys
 import threading
 
-from almanac import connect, directory, equal, error_of
+from almanac import EXTENSION, connect, directory, equal, error_of
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lines import KINDS, reference, series
@@ -222,3 +223,28 @@ def test_one_snapshot():
     assert got == expected, f"{len(writes)} writes"
     assert writes
     writer.close()
+
+
+LIMITED = """
+import resource, sqlite3, sys
+db = sqlite3.connect(sys.argv[2])
+db.enable_load_extension(True)
+db.load_extension(sys.argv[1])
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 24_000_000,) * 2)
+for sql in ["SELECT count(*), way FROM lttb_scan('big', 'x', 'y', 1000)", "SELECT count(*), way FROM lttb_scan('big', 'x', 'y', 5)", "SELECT length(lttb(x, y, 5)) FROM big"]:
+    try:
+        print(*db.execute(sql).fetchone())
+    except (sqlite3.Error, MemoryError) as error:
+        print(str(error) or "out of memory")
+"""
+
+
+def test_memory():
+    """R-3: two million points in order do with 24 MB, for any n; lttb() keeps 32 MB of them."""
+    if b"__asan_" in open(EXTENSION + ".so", "rb").read():
+        return  # its shadow memory is beyond any limit
+    path = directory() + "/big.db"
+    large(path, 2_000_000).close()
+    done = subprocess.run([sys.executable, "-c", LIMITED, EXTENSION, path], capture_output=True, text=True)
+    equal(done.stdout.splitlines(), ["1000 pages", "5 pages", "out of memory"], done.stderr)
