@@ -187,12 +187,24 @@ static bool is_shown(const struct rollup_value *kept, const struct rollup_value 
   return value->type == BATCH_TEXT && compare_bytes(value, kept) < 0;
 }
 
+/* Equal in all that shows: the rule, and quickly told. */
+static inline bool is_alike(const struct rollup_value *a, const struct rollup_value *b) {
+  if (a->type != b->type) return false;
+  if (a->type == BATCH_INTEGER) return a->is.integer == b->is.integer;
+  if (a->type == BATCH_NULL || a->type == BATCH_REAL) return rollup_compare(a, b) == 0;
+  return a->length == b->length && (a->length == 0 || memcmp(a->is.bytes, b->is.bytes, a->length) == 0);
+}
+
 static bool same_tuple(struct distinct *distinct, struct rollup_memory *memory, uint32_t number,
                        const struct rollup_value *tuple) {
   struct rollup_value *kept = distinct->values + (size_t)number * (size_t)distinct->width;
-  for (int i = 0; i < distinct->width; i++)
-    if (!same_value(&kept[i], &tuple[i], collation_of(distinct, i))) return false;
+  bool looks_different = false;
   for (int i = 0; i < distinct->width; i++) {
+    if (is_alike(&kept[i], &tuple[i])) continue;
+    if (!same_value(&kept[i], &tuple[i], collation_of(distinct, i))) return false;
+    looks_different = true;
+  }
+  for (int i = 0; i < distinct->width && looks_different; i++) {
     if (!is_shown(&kept[i], &tuple[i])) continue;
     struct rollup_value value = tuple[i];
     if (keep_bytes(distinct, memory, &value)) kept[i] = value;

@@ -184,9 +184,10 @@ void rollup_summarize(const struct rollup *rollup, size_t group, int field, stru
   uint32_t number = rollup_group_at(rollup, group);
   int n_found = 0, found = 0;
   *summary = nothing;
-  for (int section = 0; section < 6; section++) {
+  for (unsigned open = kept->open; open; open &= open - 1) {
+    int section = __builtin_ctz(open);
     const struct kept *cell = rollup_cell(kept, &kept->sections[section / 3][section % 3], number);
-    if (!cell || cell->n == 0) continue;
+    if (cell->n == 0) continue;
     summary->n += cell->n;
     n_found++;
     found = section;
