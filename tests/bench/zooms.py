@@ -16,7 +16,7 @@ SEED = 20261120
 
 
 def size(db, condition):
-    return db.execute(f"SELECT sum(pgsize) FROM dbstat WHERE aggregate AND {condition}").fetchone()[0]
+    return db.execute(f"SELECT sum(pgsize) FROM dbstat WHERE aggregate = 1 AND {condition}").fetchone()[0]
 
 
 def pyramid(rows):
