@@ -4,25 +4,17 @@
 ** Source: "Datatypes In SQLite", sections 4.1 and 7.1. NOCASE and RTRIM are as SQLite has them: NOCASE looks at no
 ** letter after a NUL, only at the lengths.
 */
+#include "ext/kernel/number.h"
 #include "ext/scan/source.h"
 #include <string.h>
-
-int scan_compare_integer_real(int64_t integer, double real) {
-  if (real < -9223372036854775808.0) return 1;
-  if (real >= 9223372036854775808.0) return -1;
-  int64_t whole = (int64_t)real;
-  if (integer != whole) return integer < whole ? -1 : 1;
-  double same = (double)integer; /* exact where `real` has a fraction: that is below 2^53 */
-  return (same > real) - (same < real);
-}
 
 static int compare_numbers(enum batch_type a_type, union batch_value a, enum batch_type b_type,
                            union batch_value b) {
   if (a_type == b_type)
     return a_type == BATCH_INTEGER ? (a.integer > b.integer) - (a.integer < b.integer)
                                    : (a.real > b.real) - (a.real < b.real);
-  return a_type == BATCH_INTEGER ? scan_compare_integer_real(a.integer, b.real)
-                                 : -scan_compare_integer_real(b.integer, a.real);
+  return a_type == BATCH_INTEGER ? compare_integer_real(a.integer, b.real)
+                                 : -compare_integer_real(b.integer, a.real);
 }
 
 static int compare_bytes(const unsigned char *a, uint32_t a_length, const unsigned char *b,

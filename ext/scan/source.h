@@ -110,7 +110,6 @@ int scan_default_value(struct scan *scan, const char *text, struct scan_field *f
 /* compare.c: like memcmp. */
 int scan_compare(enum scan_collation collation, enum batch_type a_type, union batch_value a,
                  uint32_t a_length, const struct scan_value *b);
-int scan_compare_integer_real(int64_t integer, double real); /* which must be a number */
 
 /* test.c: prepares the test's `passes`. SQLITE_OK or SQLITE_NOMEM. */
 int scan_prepare_test(struct scan *scan, struct scan_test *test);

@@ -2,6 +2,7 @@
 ** Which rows of a batch pass the tests? A test is prepared once: comparisons with a number become a range of integers
 ** and one of reals, both exact, so that the usual loop has two comparisons and no branch; lists are sorted.
 */
+#include "ext/kernel/number.h"
 #include "ext/scan/source.h"
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +24,7 @@ static void raise_from(struct scan_passes *passes, const struct scan_value *valu
   if (value->type == BATCH_INTEGER) {
     int64_t integer = value->is.integer;
     double near = (double)integer;
-    int side = -scan_compare_integer_real(integer, near); /* of `near`: 1 if it is above */
+    int side = -compare_integer_real(integer, near); /* of `near`: 1 if it is above */
     if (!or_equal && integer == INT64_MAX)
       passes->integer_to = INT64_MIN, passes->integer_from = INT64_MAX;
     else
@@ -45,7 +46,7 @@ static void lower_to(struct scan_passes *passes, const struct scan_value *value,
   if (value->type == BATCH_INTEGER) {
     int64_t integer = value->is.integer;
     double near = (double)integer;
-    int side = -scan_compare_integer_real(integer, near);
+    int side = -compare_integer_real(integer, near);
     if (!or_equal && integer == INT64_MIN)
       passes->integer_to = INT64_MIN, passes->integer_from = INT64_MAX;
     else
