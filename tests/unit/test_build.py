@@ -82,7 +82,7 @@ def test_headers_of_the_oldest_sqlite():
 
 def test_sql_tests_with_sanitizers():
     """tests/sql once more in a Python with the sanitizers' run time, on a library built for it."""
-    build = sanitized()
+    build = sanitized(("lib/almanac.so", "bin/almanac"))
     runtime = [subprocess.run(["gcc", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
                for name in ("libasan.so", "libubsan.so")]
     environment = {**os.environ, "ALMANAC_BUILD": build, "LD_PRELOAD": " ".join(runtime), "ASAN_OPTIONS": "detect_leaks=0"}
