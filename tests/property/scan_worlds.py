@@ -134,8 +134,8 @@ def world(seed):
     chance = random.Random(seed)
     path = os.path.join(directory(), "world.db")
     db, tables = stored_tables.world(chance, path)
-    requests = [comparison(chance, db, table) for table in tables for _ in range(4)]
-    beside = [comparison(chance, db, table) for table in tables for _ in range(6)]
+    requests = [comparison(chance, db, table) for table in tables for _ in range(3)]
+    beside = [comparison(chance, db, table) for table in tables for _ in range(3)]
     wal = db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     if chance.random() < 0.3:
         db.close()  # checkpoints: there is no WAL any more
@@ -144,8 +144,8 @@ def world(seed):
         writer = Writer(seed, path, tables)
         writer.start()
         try:
-            for _ in range(3 if wal else 1):
-                answers += ask(path, *(one for request in beside for one in in_transaction([request, request])))
+            for _ in range(2 if wal else 1):
+                answers += ask(path, *(one for request in beside for one in in_transaction([request])))
         finally:
             writer.ends.set()
             writer.join()
