@@ -89,7 +89,7 @@ def test_the_form():
 
 
 def test_little_goes_by_index():
-    """Below a twentieth of the partitions, where there is an index on the time; else always a scan."""
+    """Below a fortieth of the partitions, where there is an index on the time; else always a scan."""
     for index in (True, False):
         path = database(index=index)
         declare(path, SCAN[:1])

@@ -50,11 +50,18 @@ MUTANTS = [
     Mutant("computed from a snapshot before the claim", (
         (ENGINE + "compute.c", 'on_piece(engine, "publish_lost", c, piece);', 'on_piece(engine, "publish_reclaim", c, piece);\n  on_piece(engine, "publish_lost", c, piece);'),
         (REFRESH, "-- @publish_delete\n", "-- @publish_reclaim\nUPDATE main.{dirty} AS d SET token=?3 WHERE EXISTS(SELECT 1 FROM temp.{claimed} m WHERE m.i BETWEEN ?1 AND ?2 AND {claimed_dirty_matches})\n\n-- @publish_delete\n")), ("races",)),
-    Mutant("deleting and inserting apart", ((ENGINE + "compute.c", 'on_piece(engine, "publish_delete", c, piece);', 'on_piece(engine, "publish_delete", c, piece);\n  if (!engine_commit(engine) || !engine_begin(engine)) return false;'),), ("races",)),
+    Mutant("deleting and inserting apart", ((ENGINE + "compute.c", '"publish_delete", c, piece);', '"publish_delete", c, piece);\n  if (!engine_commit(engine) || !engine_begin(engine)) return false;'),), ("races",)),
     Mutant("old rows stay when new ones are published", ((REFRESH, "DELETE FROM main.{stored} WHERE rowid IN (SELECT s.rowid", "DELETE FROM main.{stored} WHERE 0 AND rowid IN (SELECT s.rowid"),)),
     Mutant("any generation of a whole summary counts", ((SUMMARY, "SELECT {stored_columns} FROM {stored} WHERE almanac_generation=(SELECT generation FROM almanac_summary WHERE id={id}) AND {ok}", "SELECT {stored_columns} FROM {stored} WHERE {ok}"),), ("races",)),
     Mutant("any refresher may make a generation count", ((REFRESH, "token=NULL WHERE id={id} AND token={token}", "token=NULL WHERE id={id}"),), ("races",)),
     Mutant("three partitions never disprove", ((REFRESH, "SELECT EXISTS(SELECT *, count(*) FROM (SELECT {comparable}", "SELECT 0 AND EXISTS(SELECT *, count(*) FROM (SELECT {comparable}"),)),
+    # -------------------------------------------------------------------------------------------------- by a scan
+    Mutant("a time at a partition's end is in it", ((ENGINE + "scanning.c", "time.is.integer < last->hi.is.integer;", "time.is.integer <= last->hi.is.integer;"),), ("property/test_scanned",)),
+    Mutant("rows behind a claimed partition are in it", ((ENGINE + "scanning.c", "low == 0 || !is_before(time, &scanning->partitions[low - 1].hi)", "low == 0"),), ("property/test_scanned", "worlds")),
+    Mutant("a scan overlooks the WHERE", ((ENGINE + "scanning.c", "size_t n = form->n_conditions;", "size_t n = 0;"),), ("property/test_scanned",)),
+    Mutant("a sum that doesn't fit is stored", ((ENGINE + "scanning.c", "if (summary.sum_overflows) return true;", ""),), ("clients/test_scan_way",)),
+    Mutant("what is too much for a scan is lost", ((REFRESH, "UPDATE {dirty} SET token=NULL WHERE token=?1 AND p1 NOT IN", "DELETE FROM {dirty} WHERE token=?1 AND p1 NOT IN"),), ("clients/test_scan_way",)),
+    Mutant("a keyword behind a result column is its name", ((ENGINE + "scan_form.c", "if (strcmp(shadow_value(r->engine, token), r->summary->columns[result].name) != 0)", "if (0)"),), ("clients/test_scan_way",)),
     # -------------------------------------------------------------------------------------------------- the views
     Mutant("NULL in the dirty list", ((SUMMARY, "{since_root x=lo} UNION ALL", "{since_root x=lo} UNION ALL SELECT NULL FROM {dirty} UNION ALL"),)),
     Mutant("NULL keys as NULL", ((ENGINE + "summary_sql.c", '"%e IS d.%p"', '"%e = d.%p"'),)),

@@ -35,6 +35,7 @@ class World:
         self.db.execute("CREATE TABLE noise(x)")
         if r.random() < 0.6:
             self.db.execute("CREATE INDEX r_ts ON r(ts)")
+        self.rises = r.random() < 0.5  # as in most tables, times do
         self.null, self.text = r.choice([0, 0.1, 0.5]), r.choice([0, 0, 0, 0.002])
         self.definitions = {}
 
@@ -48,8 +49,11 @@ class World:
         return r.choice(choice)
 
     def insert(self, n):
+        times = [self.times.value(self.r) for _ in range(n)]
+        if self.rises:
+            times = sorted(t for t in times if t is not None) + [t for t in times if t is None]
         self.db.executemany("INSERT INTO r(ts, k, k2, v, w) VALUES (?, ?, ?, ?, ?)",
-                            [(self.times.value(self.r), *(self.value(name) for name in ("k", "k2", "v", "w"))) for _ in range(n)])
+                            [(t, *(self.value(name) for name in ("k", "k2", "v", "w"))) for t in times])
 
     def column(self, name):
         return self.r.choice([name, name, name.upper(), f'"{name}"', f"[{name}]"])

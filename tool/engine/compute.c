@@ -4,8 +4,9 @@
 #include <string.h>
 
 /* What one statement of a batch should take: its sort stays in the processor's cache, its overhead small. */
-#define SLICE_S 0.02
-#define ROW_S   10e-6 /* what publishing a row may take, before the first are published */
+#define SLICE_S    0.02
+#define ROW_S      10e-6 /* what publishing a row may take, before the first are published, */
+#define SCAN_ROW_S 4e-6  /* and one of those that a scan computes: numbers, mostly */
 
 enum {
   ROWS_TOLD = 100,  /* published rows from which on their time tells something */
@@ -115,6 +116,7 @@ bool compute_by_scan(struct engine *engine, struct computation *c, bool scans) {
   scanned_table_close(engine, &c->table);
   scanning_close(c->scanning);
   c->scanning = scans ? scanning_open(engine, s) : 0;
+  c->row_s = c->scanning ? SCAN_ROW_S : ROW_S;
   if (!c->scanning) return engine_ok(engine);
   const char *name = engine_printf(engine, "almanac_scanned_%llx", (long long)c->token);
   c->variables = sql_literal(engine, c->variables, "scanned", name);

@@ -15,7 +15,7 @@ enum {
   BUDGET_TIMES = 2, /* as many partitions as were dirty at first, and what was changed anew meanwhile */
   BUDGET_LEAST = 64,
   BATCH_FIRST = 16, /* partitions in the first batch; from there on the time that publishing takes decides */
-  SCAN_SHARE = 20,  /* so many times what is dirty: where all is more, an index finds the rows faster */
+  SCAN_SHARE = 40,  /* so many times what is dirty: where all is more, an index finds the rows faster */
   SETTLE_FIRST = 1000 /* changed partitions handed out in the first transaction: some milliseconds */
 };
 
@@ -111,10 +111,14 @@ static int64_t take(struct engine *engine, const struct summary *s, int64_t toke
   return 0;
 }
 
-/* Is a scan of the table faster than looking for the rows of what is dirty? */
-static bool scan_pays(struct engine *engine, const struct computation *c, int64_t total) {
-  if (!c->searches) return true;
-  return engine_int(engine, sql_text(engine, "partitions_known", c->variables)) <= SCAN_SHARE * total;
+/* Why looking for the rows of what is dirty by an index is better than a scan of the table; NULL where it isn't. */
+static const char *why_not_scan(struct engine *engine, const struct computation *c, int64_t total) {
+  if (!c->summary->scan) return c->summary->not_scan;
+  if (!c->searches) return 0;
+  if (engine_int(engine, sql_text(engine, "partitions_known", c->variables)) > SCAN_SHARE * total)
+    return "little has changed";
+  /* Through SQL a scan would not gain much, and keep others from committing for long where there is no WAL. */
+  return scanning_reads_pages(engine) ? 0 : "the file's pages can't be read";
 }
 
 /* Of what a scan can do at a time: with --jobs a share for each. */
@@ -130,9 +134,8 @@ static int64_t first_batch(const struct engine *engine, const struct computation
   return c->searches && c->summary->proven ? BATCH_FIRST : INT64_MAX;
 }
 
-static void say_way(const struct computation *c, struct refresh_report *report) {
-  const struct summary *s = c->summary;
-  const char *why = s->not_scan ? s->not_scan : c->scanning ? c->scanning->way : "little has changed";
+static void say_way(const struct computation *c, const char *why, struct refresh_report *report) {
+  if (c->scanning) why = c->scanning->way;
   sqlite3_snprintf(sizeof report->way, report->way, "%s: %s", c->scanned ? "scan" : "sql", why);
 }
 
@@ -140,7 +143,8 @@ static void say_way(const struct computation *c, struct refresh_report *report) 
 static bool run_batches(struct engine *engine, struct computation *c, struct refresh_report *report) {
   const struct summary *s = c->summary;
   int64_t total = engine_int(engine, sql_text(engine, "dirty_count", summary_variables(engine, s)));
-  compute_by_scan(engine, c, scan_pays(engine, c, total));
+  const char *why = why_not_scan(engine, c, total);
+  compute_by_scan(engine, c, !why);
   int64_t n = first_batch(engine, c, total), taken = 0;
   if (report->budget == 0) report->budget = BUDGET_LEAST + BUDGET_TIMES * total;
   while (engine_ok(engine) && !engine_stopping(engine) &&
@@ -148,7 +152,7 @@ static bool run_batches(struct engine *engine, struct computation *c, struct ref
     struct arena_block *mark = engine_mark(engine);
     int64_t rows = 0, published = 0, done = taken;
     if (!compute_claimed(engine, c, &done, &rows)) break;
-    if (c->scanning || !*report->way) say_way(c, report);
+    if (c->scanning || !*report->way) say_way(c, why ? why : "no memory", report);
     if (c->scanning && !c->scanned) {
       compute_by_scan(engine, c, false);
       n = first_batch(engine, c, total);
@@ -207,7 +211,7 @@ static bool run_whole(struct engine *engine, struct summary *s, int64_t token,
   int64_t rows = 0;
   if (!compute_open(engine, s, token, &c)) return false;
   if (compute_whole(engine, &c, &rows)) report->progress(report->context, 1, 1, rows);
-  say_way(&c, report);
+  say_way(&c, s->not_scan, report);
   engine_rollback(engine);
   /* Not so where what it reads was found to have changed meanwhile. */
   report->waits = engine_ok(engine) && catalog_has(engine, s) && read_state(engine, s) == 0;

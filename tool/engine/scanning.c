@@ -1,4 +1,5 @@
 #include "tool/engine/scanning.h"
+#include "ext/scan/page_file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,14 @@ void scanning_close(struct scanning *scanning) {
   time_grain_free(&scanning->grain);
 }
 
+bool scanning_reads_pages(struct engine *engine) {
+  struct page_file file;
+  const char *why;
+  bool reads = engine_ok(engine) && page_file_open(engine->db, "main", &file, &why) == SQLITE_OK;
+  if (reads) page_file_close(&file);
+  return reads;
+}
+
 /* ---------------------------------------------------------------------------------------------- partitions */
 
 static void read_value(struct engine *engine, sqlite3_stmt *row, int i, struct scan_value *value) {
@@ -140,7 +149,8 @@ static bool make_whole(struct scan_value *end) {
 }
 
 static int compare_bytes(const unsigned char *a, size_t a_n, const unsigned char *b, size_t b_n) {
-  int sign = memcmp(a, b, a_n < b_n ? a_n : b_n);
+  size_t n = a_n < b_n ? a_n : b_n;
+  int sign = n > 0 ? memcmp(a, b, n) : 0;
   return sign ? sign : (a_n > b_n) - (a_n < b_n);
 }
 
@@ -315,7 +325,7 @@ static int scan(struct engine *engine, struct scanning *scanning, bool is_all) {
   struct scan_condition *conditions = engine_alloc(engine, (form->n_conditions + 2) * sizeof *conditions);
   size_t n = form->n_conditions;
   if (!conditions) return SQLITE_NOMEM;
-  memcpy(conditions, form->conditions, n * sizeof *conditions);
+  for (size_t i = 0; i < n; i++) conditions[i] = form->conditions[i];
   const struct scanned_partition *oldest = scanning->partitions,
                                  *newest = oldest + scanning->n_partitions - 1;
   const char *time = scanning->summary->time;

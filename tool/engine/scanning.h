@@ -45,6 +45,9 @@ struct scanning {
 struct scanning *scanning_open(struct engine *engine, const struct summary *summary);
 void scanning_close(struct scanning *scanning);
 
+/* Can pages of the database's file be read, as far as the file tells? */
+bool scanning_reads_pages(struct engine *engine);
+
 enum scanned {
   SCANNED,
   SCANNED_SOME,   /* the newest ones only: together they would take too much memory */
