@@ -26,6 +26,12 @@ def database(*pragmas):
     return path, db
 
 
+def write(path, at, data):
+    with open(path, "r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
 def value():
     kind = chance.randrange(6)
     if kind < 2:
@@ -148,3 +154,15 @@ def test_many_shapes():
     db.execute("CREATE TABLE t(a TEXT, b TEXT, c, d)")
     insert(db, "t", (("x" * chance.randrange(70), "y" * chance.randrange(50), i, chance.choice(INTEGERS)) for i in range(20000)))
     same(path, *({"table": "t", "columns": columns} for columns in (["a", "b", "c", "d"], ["d"], ["rowid", "c"])))
+
+
+def test_not_a_number():
+    """SQLite keeps no NaN, but it reads one that is there as NULL."""
+    path, db = database()
+    db.execute("CREATE TABLE t(a REAL, b INTEGER, c)")
+    insert(db, "t", ((1234.5678, i, 0.25) for i in range(10)))
+    insert(db, "t", ((1234.5678 if i == 77 else i + 0.5, i, 1234.5678 if i == 5 else i) for i in range(3000)))
+    db.close()
+    data = open(path, "rb").read()
+    write(path, 0, data.replace(struct.pack(">d", 1234.5678), b"\xff\xf8\0\0\0\0\0\1"))
+    same(path, {"table": "t", "columns": ["a", "b", "c"]}, {"table": "t", "columns": ["b"], "filter": {"a": None}, "where": "a IS NULL"})
