@@ -92,8 +92,10 @@ static void add_piece(struct pyramid_plan *plan, int level, int64_t from, int64_
 
 static void add_raw(struct planner *p, int64_t from, int64_t to) {
   const struct pyramid_range *range = p->range;
-  bool before = from == PYRAMID_LO ? range->lo_open || range->first < p->raw_from : from < p->raw_from;
-  add_piece(p->plan, 0, before && p->raw_from > PYRAMID_LEAST ? p->raw_from : from, to);
+  int64_t begin = from;
+  if (from == PYRAMID_LO) begin = range->lo_open ? PYRAMID_LEAST : range->first - !range->lo_exact;
+  bool before = begin < p->raw_from;
+  add_piece(p->plan, 0, before ? p->raw_from : from, to);
 }
 
 static void descend(struct planner *p, int level, int64_t from, int64_t to);

@@ -71,8 +71,8 @@ static bool read_array(struct pyramid_call *call, sqlite3_value *value) {
   while (fine && json_more(&reader, ']', &count))
     fine = count <= wanted && read_element(&reader, &call->keys[count - 1], &texts);
   fine = fine && count == wanted && json_end(&reader);
-  if (texts.failed) pyramid_check(call, SQLITE_NOMEM);
   call->key_texts = texts.text;
+  if (texts.failed) return pyramid_check(call, SQLITE_NOMEM);
   const char *at = texts.text ? texts.text : "";
   for (size_t key = 0; fine && key < wanted; key++) {
     if (call->keys[key].type != SQLITE_TEXT) continue;

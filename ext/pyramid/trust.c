@@ -61,9 +61,10 @@ bool pyramid_look(struct pyramid_call *call) {
   struct pyramid *zoom = call->zoom;
   if (!prepare_trust(call)) return false;
   for (int level = 1; level <= zoom->n_levels; level++) call->layers[level].grid = zoom->levels[level].grid;
-  if (!pyramid_check(call, sqlite3_step(zoom->trust))) return false;
-  if (take_tail(call, zoom->trust)) call->usable = sqlite3_column_int(zoom->trust, TRUST_LEVELS);
-  take_frozen(call, zoom->trust);
+  if (call->rc == SQLITE_OK && pyramid_check(call, sqlite3_step(zoom->trust))) {
+    if (take_tail(call, zoom->trust)) call->usable = sqlite3_column_int(zoom->trust, TRUST_LEVELS);
+    take_frozen(call, zoom->trust);
+  }
   return pyramid_check(call, sqlite3_reset(zoom->trust));
 }
 
