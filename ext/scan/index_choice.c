@@ -174,11 +174,12 @@ static bool find_index(struct choice *choice, bool has_text, struct candidate *c
   return found;
 }
 
-/* Will SQL look the rows up, or scan the table after all? */
+/* Will SQL look the rows up, or scan the table after all? In the table's order, as they would come from pages. */
 static bool sql_searches(struct choice *choice) {
   sqlite3_stmt *select = NULL, *plan = NULL;
   char *error = NULL;
   bool searches = false;
+  choice->scan->by_rowid = true;
   int rc = sql_source_prepare(choice->scan, choice->scan->request->n_columns, NULL, &select, &error);
   char *sql = rc == SQLITE_OK ? sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(select)) : NULL;
   if (sql) rc = sqlite3_prepare_v2(choice->scan->db, sql, -1, &plan, NULL);
@@ -188,6 +189,7 @@ static bool sql_searches(struct choice *choice) {
   sqlite3_finalize(select);
   sqlite3_free(sql);
   sqlite3_free(error);
+  choice->scan->by_rowid = searches;
   return searches;
 }
 
@@ -307,9 +309,9 @@ static void decide(struct choice *choice, const struct candidate *c, bool found_
 int index_choose(struct scan *scan, const struct page_file *file, struct scan_pace *pace,
                  struct rowid_ranges *ranges, bool *through_sql) {
   struct choice choice = {.scan = scan, .file = file, .pace = pace};
-  *through_sql = false;
-  bool by_rowid = ranges->listed || ranges->low > INT64_MIN || ranges->high < INT64_MAX;
-  if (scan->without_rowid || !scan->n_tests || by_rowid || file->page_count < PAGES_MIN) return SQLITE_OK;
+  *through_sql = scan->by_rowid = false;
+  bool has_range = ranges->listed || ranges->low > INT64_MIN || ranges->high < INT64_MAX;
+  if (scan->without_rowid || !scan->n_tests || has_range || file->page_count < PAGES_MIN) return SQLITE_OK;
   struct candidate best = choose(&choice);
   if (choice.rc != SQLITE_OK || best.part > HALF) return choice.rc;
   measure_spacing(&choice, best.entries);

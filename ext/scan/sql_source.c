@@ -3,7 +3,9 @@
 ** agree with. The conditions stand in its WHERE, so that SQLite uses its indexes; their values are bound.
 **
 ** R-1  Columns are named with the table's alias before them: a plain "x" that is no column would be a string to SQLite.
-** R-2  Texts and blobs are copied, and live as long as their batch. A batch that holds much is handed on early.
+** R-2  Rows of a range of rowids come in their order, and by them: an index on a condition's column would be searched
+**      for each such range. All rows come in the order of rowids where the scan asks for it.
+** R-3  Texts and blobs are copied, and live as long as their batch. A batch that holds much is handed on early.
 */
 #include "ext/scan/source.h"
 #include <math.h>
@@ -71,6 +73,7 @@ static char *select_text(const struct scan *scan, size_t n_columns, bool rowid_r
   sqlite3_str_appendall(sql, " FROM ");
   if (scan->schema) sqlite3_str_appendf(sql, "\"%w\".", scan->schema);
   sqlite3_str_appendf(sql, "\"%w\" AS r", scan->table);
+  if (rowid_range) sqlite3_str_appendall(sql, " NOT INDEXED");
   const char *before = " WHERE ";
   for (size_t i = 0; i < scan->n_tests; i++, before = " AND ") {
     sqlite3_str_appendall(sql, before);
@@ -80,6 +83,10 @@ static char *select_text(const struct scan *scan, size_t n_columns, bool rowid_r
     sqlite3_str_appendall(sql, before);
     append_column(sql, scan->rowid_name);
     sqlite3_str_appendall(sql, " BETWEEN ? AND ?");
+  }
+  if (scan->by_rowid) {
+    sqlite3_str_appendall(sql, " ORDER BY ");
+    append_column(sql, scan->rowid_name);
   }
   return sqlite3_str_finish(sql);
 }
