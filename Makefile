@@ -10,6 +10,7 @@ BUILD   ?= build
 PYTHON  ?= /usr/bin/python3
 
 # The extension is linked without libsqlite3: it gets SQLite's functions from the host that loads it.
+# nodelete: an entry point that runs out of memory leaves functions behind, which SQLite still calls after it unloaded them.
 # -ffp-contract=off: LTTB's areas must be the reference's to the bit, also where the CPU has FMA.
 almanac_cflags = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -fvisibility=hidden -ffp-contract=off \
                  -ffunction-sections -I. $(if $(findstring clang,$(CC)),-Wno-unknown-warning-option)
@@ -26,7 +27,7 @@ all: $(BUILD)/lib/almanac.so $(BUILD)/bin/almanac
 
 $(BUILD)/lib/almanac.so: $(lib_objects)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--gc-sections $(if $(findstring sanitize,$(CFLAGS) $(LDFLAGS)),,-Wl,-z,defs) -o $@ $(lib_objects) -pthread -lm
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,--gc-sections -Wl,-z,nodelete $(if $(findstring sanitize,$(CFLAGS) $(LDFLAGS)),,-Wl,-z,defs) -o $@ $(lib_objects) -pthread -lm
 
 $(BUILD)/bin/almanac: $(core_objects) $(tool_objects)
 	@mkdir -p $(@D)

@@ -61,3 +61,12 @@ def test_allocations_that_fail():
                 assert expected.stdout.startswith(done.stdout) or expected.returncode, what
                 failed += 1
         assert failed > RUNS / 10, f"{sql}: {failed} of {RUNS}"
+
+
+def test_loading():
+    """What an entry point has registered before it fails must not point into a library that SQLite then unloads."""
+    rng = random.Random(SEED)
+    last = allocations(":memory:", "SELECT 1").start
+    for first in rng.sample(range(last // 2, last + 1), RUNS):
+        done = run(":memory:", "SELECT 1", LD_PRELOAD=library("memory"), FAIL_FIRST=str(first), FAIL_LAST=str(first))
+        assert done.returncode >= 0, f"allocation {first} of {last}, seed {SEED}: {done.returncode} {done.stderr[-300:]}"
