@@ -108,11 +108,12 @@ static inline __attribute__((always_inline)) int add_leaf(struct rows *rows, con
   const uint32_t room = (uint32_t)(BATCH_ROWS - rows->n), left = cells->n - *cell, last = cells->last;
   const unsigned char *pointer = cells->pointers + 2 * *cell;
   const unsigned char *stop = pointer + 2 * (left < room ? left : room), *end = page + rows->tree->usable;
+  const uint32_t local_max = rows->tree->local_max;
   const struct shape_table *table = &rows->shapes;
   int n = rows->n, code = left <= room ? SQLITE_OK : ROWS_FULL;
   for (; pointer < stop; pointer += 2, n++) {
     uint32_t at = bytes_be16(pointer);
-    if (at > last) {
+    if (__builtin_expect(at > last, false)) {
       code = not_understood(rows, malformed);
       break;
     }
@@ -133,8 +134,9 @@ static inline __attribute__((always_inline)) int add_leaf(struct rows *rows, con
     }
     unsigned slot;
     uint32_t before;
-    if (shape_find_fast(table, record, skips, words, &slot, &before) && payload <= rows->tree->local_max &&
-        record + payload <= end && shape_fits(&table->shapes[slot], (uint32_t)payload - before)) {
+    bool plain = shape_find_fast(table, record, skips, words, &slot, &before) && payload <= local_max &&
+                 record + payload <= end && shape_fits(&table->shapes[slot], (uint32_t)payload - before);
+    if (__builtin_expect(plain, true)) {
       rows->record[n] = record + before;
       rows->shape[n] = (uint16_t)slot;
       rows->seen[slot] = true;
