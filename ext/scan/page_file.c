@@ -38,6 +38,8 @@
 #include <string.h>
 
 enum { HEADER_BYTES = 100, ANSWER_BYTES = 32, NOT_OURS = -1 };
+/* Bytes. A SQLite that is built to find its own bugs asserts that xRead isn't asked for more, and ends the host. */
+enum { READ_MOST = 0x1ffff };
 
 /* What page_file_open has found out. The first failure ends it: a code and, of NOT_OURS, why. */
 struct opening {
@@ -249,6 +251,13 @@ bool page_file_is_ambiguous(const struct page_file *file, uint32_t page) {
 bool page_file_read(const struct page_file *file, uint32_t first, uint32_t n, unsigned char *pages) {
   if (!first || first > file->page_count || n > file->page_count - first + 1 || n > INT_MAX / file->page_size)
     return false;
-  sqlite3_int64 at = (sqlite3_int64)(first - 1) * file->page_size;
-  return file->file->pMethods->xRead(file->file, pages, (int)(n * file->page_size), at) == SQLITE_OK;
+  const uint32_t most = READ_MOST / file->page_size;
+  for (uint32_t done = 0, some; done < n; done += some) {
+    some = n - done < most ? n - done : most;
+    sqlite3_int64 at = (sqlite3_int64)(first - 1 + done) * file->page_size;
+    unsigned char *to = pages + (size_t)done * file->page_size;
+    if (file->file->pMethods->xRead(file->file, to, (int)(some * file->page_size), at) != SQLITE_OK)
+      return false;
+  }
+  return true;
 }
