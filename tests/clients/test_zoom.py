@@ -380,6 +380,7 @@ def test_storage():
     db.execute("CREATE INDEX by_time ON readings(ts)")
     tool("apply", path, "-", stdin=zoom("zoom = auto") + "REFRESH MATERIALIZED VIEW readings_zoom;")
     size = lambda where: db.execute(f"SELECT sum(pgsize) FROM dbstat JOIN sqlite_master m USING (name) WHERE aggregate = 1 AND {where}").fetchone()[0]
+    equal(ladder(path)[0][0][2], "20s")
     share = size("m.tbl_name LIKE 'readings_zoom%'") / size("m.name = 'readings'")
     assert 0.2 < share <= 0.4, share
     plan = db.execute("EXPLAIN QUERY PLAN SELECT * FROM readings_zoom_1h_stored WHERE sensor_id = 3 AND bucket BETWEEN 5 AND 9").fetchall()

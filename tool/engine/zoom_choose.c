@@ -7,12 +7,15 @@ enum {
   STRETCHES = 32,
   STRETCH_ROWS = 1024,
   STEPS_MIN = 64, /* fewer tell nothing */
-  BUCKET_ROWS =
-      16, /* in the finest level, or a tenth less: then all levels take about a third of what the raw rows take */
   RATIO_MAX = 6,
   COARSEST_BUCKETS = 1000,
   WIDTHS_MAX = 64
 };
+
+/* How many rows all levels may have for each raw one, so that they take about a third of its space: a row of a level
+   takes, with its place in the index, four times as much as a raw row; with texts for times five times. */
+#define LEVEL_ROWS_MAX      (1 / 12.0)
+#define LEVEL_ROWS_MAX_TEXT (1 / 15.0)
 
 /* --------------------------------------------------------------------------------------------------- widths */
 
@@ -73,6 +76,13 @@ static size_t find_path(const int64_t *widths, size_t n, size_t first, size_t pa
     if (next[at] == at) break;
   }
   return length;
+}
+
+/* The rows of all levels for a raw one, where a key has one each `step_ns`. */
+static double count_rows(const int64_t *widths, const size_t *path, size_t length, double step_ns) {
+  double rows = 0;
+  for (size_t i = 0; i < length; i++) rows += step_ns / (double)widths[path[i]];
+  return rows;
 }
 
 /* --------------------------------------------------------------------------------------------------- sample */
@@ -168,12 +178,14 @@ bool zoom_choose(struct engine *engine, const struct zoom_select *select, const 
                  struct zoom *zoom, bool *guessed) {
   double span = 0, step = axis->is_empty ? 0 : sample(engine, select, axis, &span);
   double tick_ns = (double)ZOOM_SECOND_NS / (double)axis->ticks_per_s;
-  double least_ns = step > 0 ? step * tick_ns * BUCKET_ROWS * 0.9 : (double)ZOOM_MINUTE_NS;
+  double step_ns = step * tick_ns, rows_max = axis->is_text ? LEVEL_ROWS_MAX_TEXT : LEVEL_ROWS_MAX;
   int64_t widths[WIDTHS_MAX];
   size_t path[ZOOM_LEVELS_MAX], n = list_widths((int64_t)tick_ns, span * tick_ns, widths), first = 0;
   *guessed = step <= 0;
-  while (first + 1 < n && (double)widths[first] < least_ns) first++;
-  zoom->n_levels = find_path(widths, n, first, path);
+  while (*guessed && widths[first] < ZOOM_MINUTE_NS) first++;
+  while ((zoom->n_levels = find_path(widths, n, first, path)) > 1 &&
+         count_rows(widths, path, zoom->n_levels, step_ns) > rows_max)
+    first++;
   for (size_t i = 0; i < zoom->n_levels && engine_ok(engine); i++)
     zoom_ladder_width(engine, axis, zoom_ladder_spell(engine, widths[path[i]]), &zoom->levels[i]);
   return engine_ok(engine);
