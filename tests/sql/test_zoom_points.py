@@ -1,11 +1,9 @@
 """zoom_points beside all raw rows. ZP1 to ZP6 stand in ext/table/zoom_points.c."""
 import json
-import os
-import random
 from collections import Counter
 
 from almanac import equal, error_of
-from zooms import WORLDS
+from zooms import WORLDS, between_changes
 
 
 def ask(world, lo, hi, points, key):
@@ -59,37 +57,25 @@ def check(world, n):
     return levels
 
 
-def in_world(kind):
-    seed = int(os.environ.get("ALMANAC_SEED", random.randrange(1 << 32)))
-    world, log = kind(seed), []
-    try:
-        check(world, 5)
-        for _ in range(12):
-            log.append(world.change())
-            check(world, 10)
-    except AssertionError as error:
-        raise AssertionError(f"ALMANAC_SEED={seed} {kind.__name__} after {log}: {str(error)[:500]}") from None
-
-
 def test_numbers():
-    in_world(WORLDS[0])
+    between_changes(WORLDS[0], check)
 
 
 def test_texts():
-    in_world(WORLDS[1])
+    between_changes(WORLDS[1], check)
 
 
 def test_zulu():
-    in_world(WORLDS[2])
+    between_changes(WORLDS[2], check)
 
 
 def test_days():
-    in_world(WORLDS[3])
+    between_changes(WORLDS[3], check)
 
 
 def test_reals():
-    in_world(WORLDS[4])
+    between_changes(WORLDS[4], check)
 
 
 def test_milliseconds():
-    in_world(WORLDS[5])
+    between_changes(WORLDS[5], check)
