@@ -86,6 +86,7 @@ static const struct {
     {"lttb_scan", &lttb_scan_module},
     {"rollup_scan", &rollup_scan_module},
     {"zoom_buckets", &zoom_buckets_module},
+    {"zoom_grid", &zoom_grid_module},
     {"zoom_points", &zoom_points_module},
 };
 

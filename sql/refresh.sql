@@ -240,10 +240,10 @@ INSERT INTO main.{stored} SELECT * FROM temp.{rows} r{stored_order}
 -- @publish_insert
 INSERT INTO main.{stored} SELECT r.* FROM temp.{claimed} m CROSS JOIN temp.{rows} r ON {claimed_rows_matches} WHERE m.i BETWEEN ?1 AND ?2{stored_order}
 
--- What is clustered by its key has no rowid to be found by, and is of time.
+-- What is clustered by its key has no rowid to be found by.
 
 -- @publish_delete_clustered
-DELETE FROM main.{stored} WHERE {partition} IN (SELECT p1 FROM temp.{claimed} WHERE i BETWEEN ?1 AND ?2)
+DELETE FROM main.{stored} WHERE ({partitions}) IN (SELECT {dirty_columns} FROM temp.{claimed} WHERE i BETWEEN ?1 AND ?2)
 
 -- What a scan has computed is found by the number of its partition, and goes in by the order of time.
 

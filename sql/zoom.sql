@@ -64,6 +64,58 @@ FROM (SELECT {bucket} AS bucket{keys}, n, sum, min, min_at, max, max_at, first, 
   WINDOW almanac_w AS (PARTITION BY {bucket}{keys}))
 GROUP BY bucket{keys}
 
+-- A zoom over space: its data sets' ranges, and the cells of its grids (tool/engine/zoom_cells.h). A range of one value is
+-- widened by a half to each side.
+
+-- @zoom_ranges
+almanac_e({k}almanac_x0, almanac_x1, almanac_y0, almanac_y1, almanac_n) AS (
+ SELECT {key_items}min({x})+0.0, max({x})+0.0, min({y})+0.0, max({y})+0.0, count(*) FROM {from} WHERE {zoom_counts}{group}),
+almanac_w({k}almanac_x0, almanac_x1, almanac_y0, almanac_y1, almanac_n) AS (
+ SELECT {k}CASE WHEN almanac_x0=almanac_x1 THEN almanac_x0-0.5 ELSE almanac_x0 END, CASE WHEN almanac_x0=almanac_x1 THEN almanac_x1+0.5 ELSE almanac_x1 END,
+  CASE WHEN almanac_y0=almanac_y1 THEN almanac_y0-0.5 ELSE almanac_y0 END, CASE WHEN almanac_y0=almanac_y1 THEN almanac_y1+0.5 ELSE almanac_y1 END, almanac_n
+ FROM almanac_e WHERE almanac_n>0)
+
+-- @zoom_counts
+{where}{x} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 AND {y} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308{key_conditions}
+
+-- Is a range neither too narrow nor too wide for cells? 2^38 is what a guess that is wrong by one at most needs.
+
+-- @zoom_fits
+almanac_{a}1-almanac_{a}0 BETWEEN 1e-290 AND 1.7976931348623157e308 AND (almanac_{a}1-almanac_{a}0)*274877906944.0>=max(abs(almanac_{a}0), abs(almanac_{a}1))
+
+-- @zoom_extent
+CREATE MATERIALIZED VIEW {level_name} {options} AS
+WITH {zoom_ranges}
+SELECT {key_names}almanac_x0 AS x0, almanac_x1 AS x1, almanac_y0 AS y0, almanac_y1 AS y1, almanac_n AS n,
+ CASE WHEN {zoom_fits a=x} AND {zoom_fits a=y} THEN {nx} ELSE 0 END AS nx, CASE WHEN {zoom_fits a=x} AND {zoom_fits a=y} THEN {ny} ELSE 0 END AS ny
+FROM almanac_w
+
+-- The cell that is guessed, one less, or one more: that between whose edges the value is.
+
+-- @zoom_cell
+CASE WHEN almanac_{a}<almanac_i{a}*almanac_d{a}+almanac_{a}0 THEN almanac_i{a}-1 WHEN almanac_i{a}<{n}-1 AND almanac_{a}>=(almanac_i{a}+1)*almanac_d{a}+almanac_{a}0 THEN almanac_i{a}+1 ELSE almanac_i{a} END
+
+-- @zoom_cells
+CREATE MATERIALIZED VIEW {level_name} {options} AS
+WITH {zoom_ranges},
+almanac_g({k}almanac_x0, almanac_dx, almanac_sx, almanac_y0, almanac_dy, almanac_sy) AS (
+ SELECT {k}almanac_x0, (almanac_x1-almanac_x0)/{nx}.0, {nx}.0/(almanac_x1-almanac_x0), almanac_y0, (almanac_y1-almanac_y0)/{ny}.0, {ny}.0/(almanac_y1-almanac_y0)
+ FROM almanac_w WHERE {zoom_fits a=x} AND {zoom_fits a=y}),
+almanac_r({k}almanac_x, almanac_x0, almanac_dx, almanac_ix, almanac_y, almanac_y0, almanac_dy, almanac_iy) AS (
+ SELECT {k}{x}+0.0, almanac_x0, almanac_dx, min(CAST(({x}-almanac_x0)*almanac_sx AS INTEGER), {nx}-1), {y}+0.0, almanac_y0, almanac_dy, min(CAST(({y}-almanac_y0)*almanac_sy AS INTEGER), {ny}-1)
+ FROM {from} CROSS JOIN almanac_g g ON {zoom_counts}{key_matches}),
+almanac_l1({k}almanac_iy, almanac_ix, almanac_n) AS (
+ SELECT {k}{zoom_cell a=y n={ny}}, {zoom_cell a=x n={nx}}, count(*) FROM almanac_r GROUP BY {grouped}{iy}, {ix}){levels}
+SELECT {key_names}almanac_level AS level, almanac_iy AS iy, almanac_ix AS ix, almanac_n AS n
+FROM ({arms})
+
+-- @zoom_cells_level
+almanac_l{i}({k}almanac_iy, almanac_ix, almanac_n) AS (
+ SELECT {k}almanac_iy/2, almanac_ix/2, sum(almanac_n) FROM almanac_l{below} GROUP BY {grouped}{iy}, {ix})
+
+-- @zoom_cells_arm
+SELECT {k}{level} AS almanac_level, almanac_iy, almanac_ix, almanac_n FROM almanac_l{i}
+
 -- How dense the rows of a key are, from some stretches of rows: by an index on the time where there is one, else in the
 -- order of the rowids.
 

@@ -16,9 +16,9 @@ FUNCTIONS = {  # name: the numbers of arguments
     "time_bucket": [2, 3, 4, 5, 6],
 }
 
-DIRECTONLY = ["almanac_live", "almanac_threads", "density_grid_scan", "drawdown_scan", "lttb_scan", "rollup_scan", "zoom_buckets", "zoom_points"]  # they do something; the others are deterministic and innocuous
+DIRECTONLY = ["almanac_live", "almanac_threads", "density_grid_scan", "drawdown_scan", "lttb_scan", "rollup_scan", "zoom_buckets", "zoom_grid", "zoom_points"]  # they do something; the others are deterministic and innocuous
 
-TABLES = ["density_grid_each", "density_grid_scan", "drawdown_scan", "lttb_each", "lttb_scan", "rollup_scan", "zoom_buckets", "zoom_points"]
+TABLES = ["density_grid_each", "density_grid_scan", "drawdown_scan", "lttb_each", "lttb_scan", "rollup_scan", "zoom_buckets", "zoom_grid", "zoom_points"]
 
 _POINTS = ("(WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c LIMIT 400)"
            " SELECT i AS id, i * 37 % 101 AS x, i * 53 % 89 + 0.5 AS y FROM c)")
@@ -46,6 +46,7 @@ SAMPLES = [
     "SELECT count(*), sum(n), min(first), max(last) FROM rollup_scan('sqlite_master', 'rootpage', 2, 'rootpage', 'type')",
     # There is no zoom to read here: they are looked up, and not run.
     "SELECT CASE WHEN random() IS NULL THEN (SELECT sum(n) FROM zoom_buckets('z', NULL, NULL, 10)) ELSE 'no zoom' END",
+    "SELECT CASE WHEN random() IS NULL THEN (SELECT sum(nx) FROM zoom_grid('z', NULL, NULL, NULL, NULL, 10, 10)) ELSE 'no zoom' END",
     "SELECT CASE WHEN random() IS NULL THEN (SELECT sum(y) FROM zoom_points('z', NULL, NULL, 10)) ELSE 'no zoom' END",
 ]
 
@@ -65,5 +66,6 @@ MISTAKES = [
     "SELECT * FROM lttb_scan('sqlite_master', 'none', 'rootpage', 3)",
     "SELECT * FROM rollup_scan('sqlite_master', 'rootpage', 0, 'rootpage')",
     "SELECT * FROM zoom_buckets('no zoom', NULL, NULL, 10)",
+    "SELECT * FROM zoom_grid('no zoom', NULL, NULL, NULL, NULL, 10, 10)",
     "SELECT * FROM zoom_points('no zoom', NULL, NULL, 10)",
 ]

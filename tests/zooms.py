@@ -1,7 +1,6 @@
 """Databases with zooms that change between refreshes, and what zoom_points and zoom_buckets must give of them, from all raw rows."""
 import datetime
 import math
-import os
 import random
 
 from almanac import connect, directory, tool
@@ -301,16 +300,3 @@ class Milliseconds(Numbers):
 
 
 WORLDS = [Numbers, Texts, Zulu, Days, Reals, Milliseconds]
-
-
-def between_changes(kind, check):
-    """A new world, checked again and again: between changes of all kinds, refreshes of all levels and of some, before the first and after."""
-    seed = int(os.environ.get("ALMANAC_SEED", random.randrange(1 << 32)))
-    world, log = kind(seed), []
-    try:
-        check(world, 5)
-        for _ in range(12):
-            log.append(world.change())
-            check(world, 11)
-    except AssertionError as error:
-        raise AssertionError(f"ALMANAC_SEED={seed} {kind.__name__} after {log}: {str(error)[:1000]}") from None

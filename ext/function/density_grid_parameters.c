@@ -28,9 +28,10 @@ bool grid_bins(const char *name, sqlite3_value *const given[2], double bins[2], 
   return false;
 }
 
-bool grid_range(const char *name, sqlite3_value *const given[4], double range[4], char **error) {
-  static const char *const names[] = {"x0", "x1", "y0", "y1"};
-  for (int i = 0; i < 4; i++) {
+bool grid_axis_range(const char *name, bool is_y, sqlite3_value *const given[2], double range[2],
+                     char **error) {
+  const char *const names[] = {is_y ? "y0" : "x0", is_y ? "y1" : "x1"};
+  for (int i = 0; i < 2; i++) {
     int type = given[i] ? sqlite3_value_type(given[i]) : SQLITE_NULL;
     range[i] = given[i] ? sqlite3_value_double(given[i]) : 0;
     if ((type == SQLITE_INTEGER || type == SQLITE_FLOAT) && isfinite(range[i])) continue;
@@ -38,13 +39,15 @@ bool grid_range(const char *name, sqlite3_value *const given[4], double range[4]
     sqlite3_snprintf(sizeof what, what, "%s must be a finite number", names[i]);
     return not_so(name, what, given[i], error);
   }
-  for (int i = 0; i < 4; i += 2) {
-    if (range[i] < range[i + 1]) continue;
-    *error = sqlite3_mprintf("%s: %s must be below %s, not %.15g and %.15g", name, names[i], names[i + 1],
-                             range[i], range[i + 1]);
-    return false;
-  }
-  return true;
+  if (range[0] < range[1]) return true;
+  *error = sqlite3_mprintf("%s: %s must be below %s, not %.15g and %.15g", name, names[0], names[1], range[0],
+                           range[1]);
+  return false;
+}
+
+bool grid_range(const char *name, sqlite3_value *const given[4], double range[4], char **error) {
+  return grid_axis_range(name, false, given, range, error) &&
+         grid_axis_range(name, true, given + 2, range + 2, error);
 }
 
 bool grid_width_fits(const char *name, const double range[4], char **error) {

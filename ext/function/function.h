@@ -31,6 +31,8 @@ void density_grid_trace_final(sqlite3_context *);
 
 /* density_grid_parameters.c: NULL among what is given counts as an SQL NULL */
 bool grid_bins(const char *name, sqlite3_value *const given[2], double bins[2], char **error);
+bool grid_axis_range(const char *name, bool is_y, sqlite3_value *const given[2], double range[2],
+                     char **error);
 bool grid_range(const char *name, sqlite3_value *const given[4], double range[4], char **error);
 bool grid_width_fits(const char *name, const double range[4], char **error);
 

@@ -55,8 +55,7 @@ static bool take_range(struct pyramid_call *call) {
 
 /* ---- The call ---- */
 
-/* From here on all statements see the same rows. */
-static bool hold_snapshot(struct pyramid_call *call) {
+bool pyramid_hold(struct pyramid_call *call) {
   struct pyramids *zooms = call->zooms;
   if (!zooms->hold)
     pyramid_check(call, sqlite3_prepare_v3(zooms->db, "SELECT 1 FROM main.sqlite_master", -1,
@@ -67,7 +66,7 @@ static bool hold_snapshot(struct pyramid_call *call) {
 bool pyramid_begin(struct pyramid_call *call, struct pyramids *zooms,
                    const struct pyramid_arguments *arguments) {
   *call = (struct pyramid_call){.zooms = zooms, .lo = arguments->lo, .hi = arguments->hi};
-  if (hold_snapshot(call)) call->zoom = pyramid_find(call, arguments->name);
+  if (pyramid_hold(call)) call->zoom = pyramid_find(call, arguments->name);
   return call->zoom && pyramid_take_key(call, arguments->key) && take_range(call) && pyramid_look(call);
 }
 

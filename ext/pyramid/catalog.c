@@ -31,7 +31,7 @@ static const char find_sql[] =
 
 /* ---- Freeing ---- */
 
-static void free_zoom(struct pyramid *zoom) {
+void pyramid_free(struct pyramid *zoom) {
   for (int level = 0; level <= PYRAMID_LEVELS_MAX; level++) {
     struct pyramid_level *l = &zoom->levels[level];
     for (int question = 0; question < PYRAMID_QUESTIONS; question++) sqlite3_finalize(l->questions[question]);
@@ -53,7 +53,7 @@ void pyramids_free(struct pyramids *zooms) {
   while (zooms->list) {
     struct pyramid *zoom = zooms->list;
     zooms->list = zoom->next;
-    free_zoom(zoom);
+    pyramid_free(zoom);
   }
   sqlite3_finalize(zooms->find);
   sqlite3_finalize(zooms->hold);
@@ -69,7 +69,7 @@ static char *copy_column(struct pyramid_call *call, sqlite3_stmt *row, int colum
   return copy;
 }
 
-static bool read_keys(struct pyramid_call *call, struct pyramid *zoom, const char *json) {
+bool pyramid_read_keys(struct pyramid_call *call, struct pyramid *zoom, const char *json) {
   struct json_reader reader = {.text = json, .length = strlen(json)};
   size_t count = 0;
   if (json_peek(&reader) == JSON_ARRAY) json_enter(&reader);
@@ -100,7 +100,7 @@ static bool read_zoom(struct pyramid_call *call, struct pyramid *zoom, sqlite3_s
     return pyramid_fail(call, "the times of %s are of an unknown shape: the extension is older than the tool",
                         zoom->name);
   const char *keys = (const char *)sqlite3_column_text(row, FOUND_KEYS);
-  return keys ? read_keys(call, zoom, keys) : pyramid_check(call, SQLITE_NOMEM);
+  return keys ? pyramid_read_keys(call, zoom, keys) : pyramid_check(call, SQLITE_NOMEM);
 }
 
 static bool read_level(struct pyramid_call *call, struct pyramid *zoom, sqlite3_stmt *row) {
@@ -141,7 +141,7 @@ static void drop_stale(struct pyramids *zooms, const char *name) {
       continue;
     }
     *at = zoom->next;
-    free_zoom(zoom);
+    pyramid_free(zoom);
   }
 }
 
@@ -164,26 +164,46 @@ static struct pyramid *make_zoom(struct pyramid_call *call, sqlite3_stmt *find, 
     return call->zooms->list = zoom;
   }
   zoom->identity = NULL; /* the caller's */
-  free_zoom(zoom);
+  pyramid_free(zoom);
   return NULL;
 }
 
-/* Says that there is none of this name, and which there are. */
-static void fail_unknown(struct pyramid_call *call, const char *name) {
+/* The names of the zooms over time or space, where there are some, to be freed by sqlite3_free; and whether `name` is one
+   of the other kind. */
+static char *list_zooms(struct pyramid_call *call, const char *name, bool is_space, bool *is_other) {
   sqlite3_stmt *names = NULL;
-  const char *all = NULL;
-  if (sqlite3_prepare_v2(call->zooms->db, "SELECT group_concat(name, ', ') FROM main.almanac_zoom", -1,
-                         &names, NULL) == SQLITE_OK &&
-      sqlite3_step(names) == SQLITE_ROW)
-    all = (const char *)sqlite3_column_text(names, 0);
-  if (all)
+  char *all = NULL;
+  if (sqlite3_prepare_v2(call->zooms->db,
+                         "SELECT group_concat(name, ', ') FILTER (WHERE (unit='cells')=?1),"
+                         " max(name=?2 AND (unit='cells')<>?1) FROM main.almanac_zoom",
+                         -1, &names, NULL) == SQLITE_OK &&
+      sqlite3_bind_int(names, 1, is_space) == SQLITE_OK &&
+      sqlite3_bind_text(names, 2, name, -1, SQLITE_STATIC) == SQLITE_OK &&
+      sqlite3_step(names) == SQLITE_ROW) {
+    const char *text = (const char *)sqlite3_column_text(names, 0);
+    if (text) all = sqlite3_mprintf("%s", text);
+    *is_other = sqlite3_column_int(names, 1);
+  }
+  sqlite3_finalize(names);
+  return all;
+}
+
+bool pyramid_unknown(struct pyramid_call *call, const char *name, bool is_space) {
+  bool is_other = false;
+  char *all = list_zooms(call, name, is_space, &is_other);
+  if (is_other)
+    pyramid_fail(call, "%s is a zoom over %s: read it with %s", name, is_space ? "time" : "space",
+                 is_space ? "zoom_points or zoom_buckets" : "zoom_grid");
+  else if (all)
     pyramid_fail(call, "there is no zoom '%s', but: %s", name, all);
   else
     pyramid_fail(call,
                  "there is no zoom '%s', nor any other: declare one with almanac apply (CREATE MATERIALIZED "
-                 "VIEW ... WITH (zoom = auto) AS SELECT time, key, value FROM ...)",
-                 name);
-  sqlite3_finalize(names);
+                 "VIEW ... WITH (zoom%s) AS SELECT %s FROM ...)",
+                 name, is_space ? "_cells = '1024x1024'" : " = auto",
+                 is_space ? "key, x, y" : "time, key, value");
+  sqlite3_free(all);
+  return false;
 }
 
 /* Is there a catalog of zooms at all? Asked by a new statement, which sees what the file says now. */
@@ -197,12 +217,22 @@ static bool has_catalog(struct pyramid_call *call) {
   return rc == SQLITE_ROW;
 }
 
+const char *pyramid_name(struct pyramid_call *call, sqlite3_value *name, bool is_space) {
+  const char *text =
+      name && sqlite3_value_type(name) == SQLITE_TEXT ? (const char *)sqlite3_value_text(name) : NULL;
+  if (!text) {
+    char *shown = name ? value_for_message(name) : NULL;
+    pyramid_fail(call, "the name of a zoom must be text, not %s", shown ? shown : "NULL");
+    sqlite3_free(shown);
+    return NULL;
+  }
+  if (has_catalog(call)) return text;
+  pyramid_unknown(call, text, is_space);
+  return NULL;
+}
+
 static bool prepare_find(struct pyramid_call *call, const char *name) {
   struct pyramids *zooms = call->zooms;
-  if (!has_catalog(call)) {
-    fail_unknown(call, name);
-    return false;
-  }
   if (!zooms->find)
     pyramid_check(call,
                   sqlite3_prepare_v3(zooms->db, find_sql, -1, SQLITE_PREPARE_PERSISTENT, &zooms->find, NULL));
@@ -226,15 +256,8 @@ static char *read_identity(struct pyramid_call *call, sqlite3_stmt *find) {
 }
 
 struct pyramid *pyramid_find(struct pyramid_call *call, sqlite3_value *name) {
-  const char *text =
-      name && sqlite3_value_type(name) == SQLITE_TEXT ? (const char *)sqlite3_value_text(name) : NULL;
-  if (!text) {
-    char *shown = name ? value_for_message(name) : NULL;
-    pyramid_fail(call, "the name of a zoom must be text, not %s", shown ? shown : "NULL");
-    sqlite3_free(shown);
-    return NULL;
-  }
-  if (!prepare_find(call, text)) return NULL;
+  const char *text = pyramid_name(call, name, false);
+  if (!text || !prepare_find(call, text)) return NULL;
   sqlite3_stmt *find = call->zooms->find;
   char *identity = read_identity(call, find);
   struct pyramid *zoom = identity ? cached(call->zooms, identity) : NULL;
@@ -245,6 +268,6 @@ struct pyramid *pyramid_find(struct pyramid_call *call, sqlite3_value *name) {
   sqlite3_reset(find);
   sqlite3_clear_bindings(find);
   sqlite3_free(identity);
-  if (!zoom && call->rc == SQLITE_OK) fail_unknown(call, text);
+  if (!zoom && call->rc == SQLITE_OK) pyramid_unknown(call, text, false);
   return zoom;
 }

@@ -103,6 +103,9 @@ void pyramid_end(struct pyramid_call *call);
 /* Finalizes everything. */
 void pyramids_free(struct pyramids *zooms);
 
+/* From here to pyramid_end all statements see the same rows. */
+bool pyramid_hold(struct pyramid_call *call);
+
 /* Sets the error: a message after the function's name; returns false. */
 bool pyramid_fail(struct pyramid_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Takes an SQLite code; anything but OK, ROW and DONE fails the call, with the connection's message. */
@@ -112,6 +115,13 @@ bool pyramid_check(struct pyramid_call *call, int rc);
 
 /* The zoom of this name as the catalog has it now; NULL with the call's error. */
 struct pyramid *pyramid_find(struct pyramid_call *call, sqlite3_value *name);
+/* The argument's text, where there are zooms at all; NULL with the call's error. */
+const char *pyramid_name(struct pyramid_call *call, sqlite3_value *name, bool is_space);
+/* Says that there is no zoom of that name, over time or over space, and which there are. */
+bool pyramid_unknown(struct pyramid_call *call, const char *name, bool is_space);
+/* Takes the names of the key columns, a JSON array. */
+bool pyramid_read_keys(struct pyramid_call *call, struct pyramid *zoom, const char *json);
+void pyramid_free(struct pyramid *zoom);
 
 /* ---- keys.c ---- */
 

@@ -8,7 +8,7 @@
 ** C-2  The order of an index is that of its collation. Bounds that are numbers or blobs are the same in all of them; texts
 **      need the column's own, and UTF-8. A descending index may be ascending in old files (schema formats before 4).
 ** C-3  What an index costs is estimated from two descents, before it is read: no index is read for more than a part
-**      of the table, HALF, nor to its end where its rows turn out to be spread over most of the table. Costs are measured ones, of a row in pages, of a run of rows, of a row that SQL finds by the
+**      of the table, HALF. Costs are measured ones, of a row in pages, of a run of rows, of a row that SQL finds by the
 **      index. They decide about time alone.
 **      Rowids may have gaps of any size; costs are of rows, of which a rowid is 1 / spacing.
 ** C-4  What can't be read of an index (its pages are ambiguous, malformed, its keys long) is no error: the table is scanned
@@ -25,10 +25,9 @@ enum { PAGES_MIN = 64 };     /* of a table that is worth it */
 enum { VALUES_MAX = 256 };   /* of a list */
 enum { ASKED_MAX = 100000 }; /* rowids that SQL is asked for */
 enum { ROW_NS = 7, RUN_NS = 1500, SQL_ROW_NS = 1000 };
-enum { GAP_ROWS = 256 };     /* to read them takes as long as to begin a run */
-enum { ROW_BYTES = 40 };     /* of a table of which nothing is known */
-enum { FIRST_LOOK = 16384 }; /* rowids of an index */
-static const double HALF = 0.5, MOST = 0.8;
+enum { GAP_ROWS = 256 }; /* to read them takes as long as to begin a run */
+enum { ROW_BYTES = 40 }; /* of a table of which nothing is known */
+static const double HALF = 0.5;
 
 /* The conditions on one column. */
 struct candidate {
@@ -49,8 +48,6 @@ struct choice {
   struct scan_pace *pace;
   struct rowid_runs runs;
   double spacing; /* of the table's rowids */
-  const struct candidate *candidate;
-  uint64_t next_look; /* at how many rowids */
   int rc;
 };
 
@@ -218,23 +215,10 @@ static enum index_result estimate(struct choice *choice, struct candidate *c) {
   return result;
 }
 
-static double span_rows(const struct choice *choice) {
-  return (double)rowid_runs_span(&choice->runs) / choice->spacing;
-}
-
-/* C-3: if the rest of the rowids lie like those so far, will most of the table have to be read? */
-static bool is_spread(struct choice *choice) {
-  const struct candidate *c = choice->candidate;
-  double found = (double)choice->runs.count;
-  if (choice->runs.count < choice->next_look) return false;
-  choice->next_look *= 2;
-  return span_rows(choice) * (c->part * c->entries / found) > MOST * c->entries;
-}
-
 static bool take(void *state, const int64_t *rowids, size_t n) {
   struct choice *choice = state;
   choice->rc = scan_pace_check(choice->pace);
-  return choice->rc == SQLITE_OK && rowid_runs_add(&choice->runs, rowids, n) && !is_spread(choice);
+  return choice->rc == SQLITE_OK && rowid_runs_add(&choice->runs, rowids, n);
 }
 
 static enum index_result read_index(struct choice *choice, const struct candidate *c) {
@@ -256,7 +240,6 @@ static enum index_result ask_sql(struct choice *choice, const struct candidate *
   struct index_taker taker = {choice, take};
   enum index_result result = INDEX_DONE;
   choice->runs.n = choice->runs.count = 0;
-  choice->next_look = UINT64_MAX;
   for (size_t i = 0; result == INDEX_DONE && bounds_at(c, i, &bounds); i++)
     result = index_sql_read(choice->scan, c->index, &choice->scan->fields[c->field], &bounds, &taker,
                             ASKED_MAX - (int64_t)choice->runs.count);
@@ -309,7 +292,7 @@ static uint64_t gap_of(const struct choice *choice) {
 /* C-3: what the index has found, or has begun to find, against a scan of all. */
 static void decide(struct choice *choice, const struct candidate *c, bool found_all,
                    struct rowid_ranges *ranges, bool *through_sql) {
-  double all = c->entries * ROW_NS, span = span_rows(choice);
+  double all = c->entries * ROW_NS, span = (double)rowid_runs_span(&choice->runs) / choice->spacing;
   double rows = found_all ? (double)choice->runs.count : c->part * c->entries;
   double narrowed = (double)choice->runs.n * RUN_NS + (span < c->entries ? span : c->entries) * ROW_NS;
   double sql = rows * SQL_ROW_NS;
@@ -331,8 +314,6 @@ int index_choose(struct scan *scan, const struct page_file *file, struct scan_pa
   if (scan->without_rowid || !scan->n_tests || has_range || file->page_count < PAGES_MIN) return SQLITE_OK;
   struct candidate best = choose(&choice);
   if (choice.rc != SQLITE_OK || best.part > HALF) return choice.rc;
-  choice.candidate = &best;
-  choice.next_look = FIRST_LOOK;
   measure_spacing(&choice, best.entries);
   if (choice.rc != SQLITE_OK || !rowid_runs_open(&choice.runs, gap_of(&choice)))
     return choice.rc != SQLITE_OK ? choice.rc : SQLITE_NOMEM;

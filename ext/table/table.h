@@ -26,8 +26,9 @@ extern const sqlite3_module lttb_scan_module;
 /* rollup_scan.c */
 extern const sqlite3_module rollup_scan_module;
 
-/* zoom_buckets.c, zoom_points.c */
+/* zoom_buckets.c, zoom_grid.c, zoom_points.c */
 extern const sqlite3_module zoom_buckets_module;
+extern const sqlite3_module zoom_grid_module;
 extern const sqlite3_module zoom_points_module;
 
 #endif

@@ -271,9 +271,6 @@ def test_schema():
     check(path, when="renamed and changed")
     tool("refresh", path)
     check(path, when="renamed and refreshed")
-    shell(path, "DROP VIEW readings_zoom_1h")
-    tool("refresh", path)
-    check(path, when="a level's name is back")
     before = versions(path)
     tool("apply", path, "-", stdin=zoom(select="SELECT taken_at AS ts, probe AS sensor_id, reading AS value FROM samples"))
     check(path, when="renamed and applied again")
@@ -285,9 +282,6 @@ def test_schema():
     tool("refresh", path)
     check(path, when="resumed and refreshed")
     assert before.keys() == versions(path).keys()
-    shell(path, "DROP VIEW readings_zoom")
-    tool("refresh", path)
-    check(path, when="its own name is back")
 
 
 def test_prune():

@@ -193,8 +193,8 @@ static bool publish_piece(struct engine *engine, const struct computation *c, st
   on_piece(engine, "publish_lost", c, piece);
   piece->published = on_piece(engine, "publish_left", c, piece);
   int64_t more_partitions = -on_piece(engine, "publish_partitions", c, piece);
-  int64_t deleted =
-      on_piece(engine, c->summary->zoom ? "publish_delete_clustered" : "publish_delete", c, piece);
+  int64_t deleted = on_piece(
+      engine, summary_is_clustered(c->summary) ? "publish_delete_clustered" : "publish_delete", c, piece);
   bool all = piece->all && piece->published == before && !c->scanned;
   /* The index is there already, but where some were lost. */
   if (!all && !c->scanned) sql_run(engine, "publish_index", v);

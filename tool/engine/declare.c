@@ -46,6 +46,7 @@ bool declare_check_free(struct engine *engine, const char *name) {
 /* The indexes of the stored table: the partition, then the plain columns of the source with it. */
 static bool create_indexes(struct engine *engine, const struct summary *s, const struct sql_variable *v) {
   /* A zoom's level is clustered; without keys, by the partition itself. */
+  if (summary_is_clustered(s) && s->n_clustered) return engine_ok(engine);
   if (s->zoom)
     return s->n_columns == ZOOM_VALUES + 1 ? engine_ok(engine) : sql_run(engine, "stored_index_partition", v);
   if (s->index) {

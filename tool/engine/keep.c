@@ -81,7 +81,8 @@ static bool park(struct engine *engine, const struct keeping *k, int64_t n) {
   sql_run(engine, "keep_list_clear", k->v);
   int64_t partitions = run(engine, k, time ? "keep_list_time" : "keep_list_key", n);
   sql_run(engine, time ? "keep_park_time" : "keep_park_key", k->v);
-  int64_t rows = run(engine, k, k->summary->zoom ? "keep_delete_clustered" : "keep_delete", 0);
+  int64_t rows =
+      run(engine, k, summary_is_clustered(k->summary) ? "keep_delete_clustered" : "keep_delete", 0);
   if (partitions == 0) run(engine, k, time ? "keep_dirty_time" : "keep_dirty_key", n * 16);
   return count(engine, k, rows, partitions);
 }
@@ -146,7 +147,7 @@ bool keep_delete_frozen(struct engine *engine, const struct catalog *catalog, co
     if (!engine_begin(engine)) break;
     sql_run(engine, "keep_list_clear", k.v);
     partitions = catalog_is_current(engine, catalog) ? run(engine, &k, "keep_list_frozen", n) : 0;
-    int64_t rows = run(engine, &k, s->zoom ? "keep_delete_clustered" : "keep_delete", 0);
+    int64_t rows = run(engine, &k, summary_is_clustered(s) ? "keep_delete_clustered" : "keep_delete", 0);
     if (!count(engine, &k, rows, partitions) || !engine_commit(engine)) break;
     *deleted += rows;
     n = pace_next(engine, n, engine->pace.held_s);

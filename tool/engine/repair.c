@@ -2,7 +2,6 @@
 #include "tool/engine/capture.h"
 #include "tool/engine/claim.h"
 #include "tool/engine/declare.h"
-#include "tool/engine/zoom.h"
 #include <string.h>
 
 /* ------------------------------------------------------------------------------------------- definitions */
@@ -90,7 +89,7 @@ static bool is_armed(struct engine *engine, const struct summary *s) {
 bool repair_capture(struct engine *engine, struct catalog *catalog) {
   for (size_t i = 0; i < catalog->n; i++)
     if (!is_armed(engine, catalog->summaries[i])) return declare_arm(engine, catalog);
-  return zoom_arm(engine, catalog);
+  return engine_ok(engine);
 }
 
 /* ------------------------------------------------------------------------------------------------- shapes */

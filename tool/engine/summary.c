@@ -2,6 +2,7 @@
 #include "tool/engine/deriving.h"
 #include "tool/engine/retention.h"
 #include "tool/engine/scan_form.h"
+#include <stdlib.h>
 #include <string.h>
 
 const char *summary_kind_name(enum summary_kind kind) {
@@ -35,6 +36,8 @@ static bool read_options(struct engine *engine, struct deriving *d) {
       d->summary->index = option->value;
     else if (strcmp(option->name, "zoom_level") == 0)
       d->summary->zoom = engine_printf(engine, "%s", option->value);
+    else if (strcmp(option->name, "zoom_key") == 0)
+      d->summary->n_clustered = atoi(option->value);
     else if (!retention_read(engine, d->summary, option)) {
       if (!engine_ok(engine)) return false;
       return engine_fail(

@@ -44,6 +44,7 @@ struct summary {
   struct kept_span keep;     /* WITH (keep = ...): older rows are not stored (keep.h) */
   int64_t keep_newest;       /* ... of a key summary: how many keys are; else 0 */
   char *zoom;                /* of the zoom that it is a level of (zoom.h), else NULL */
+  int n_clustered; /* its first columns are the key by which its rows are stored (of a zoom over space), else 0 */
 
   struct source *source; /* NULL for KIND_WHOLE; of a chain the table at its root */
   char *time;            /* KIND_TIME: the column of the source */
@@ -121,6 +122,9 @@ bool summary_reads(const struct summary *summary, const char *table);
 
 /* The first summary of a chain, which reads the table at its root; itself where it is in none. */
 const struct summary *summary_root(const struct summary *summary);
+
+/* Are its rows stored in the order of a key, and have no rowid? */
+bool summary_is_clustered(const struct summary *summary);
 
 /* Names in the database that follow from the summary's. */
 char *summary_object(struct engine *engine, const struct summary *summary, const char *what);

@@ -123,7 +123,7 @@ void deriving_read_origins(struct engine *engine, struct deriving *d, sqlite3_st
   struct summary *s = d->summary;
   s->partition_shown = s->kind != KIND_WHOLE;
   s->never_additive = additive_never(&d->shadow.tokens);
-  if (is_compound(engine, sqlite3_sql(statement))) {
+  if (!s->n_clustered && is_compound(engine, sqlite3_sql(statement))) {
     s->partition_shown = false;
     return;
   }
@@ -149,5 +149,5 @@ void deriving_read_origins(struct engine *engine, struct deriving *d, sqlite3_st
   for (size_t k = 0; k < s->n_partition; k++) s->partition_shown &= shown[k];
   read_indexed(engine, d);
   /* A zoom's level partitions its windows by what it groups by, the bucket among it. */
-  s->additive = s->zoom || additive_by_form(s, &d->shadow.tokens);
+  s->additive = s->zoom || s->n_clustered || additive_by_form(s, &d->shadow.tokens);
 }

@@ -55,9 +55,19 @@ static char *result_list(struct engine *engine, const struct summary *s, bool na
   return engine_finish(engine, out);
 }
 
-/* A zoom's level is read by key: its rows are stored in the order of the keys, then of the bucket, the first column. */
+bool summary_is_clustered(const struct summary *s) {
+  return s->kind != KIND_WHOLE && (s->zoom || s->n_clustered);
+}
+
+/* A zoom's level is read by key: its rows are stored in the order of the keys, then of the bucket, the first column. A
+   zoom's cells say it. */
 static char *cluster_list(struct engine *engine, const struct summary *s, const char *prefix) {
   sqlite3_str *out = sqlite3_str_new(engine->db);
+  if (s->n_clustered) {
+    for (size_t i = 0; i < (size_t)s->n_clustered && i < s->n_columns; i++)
+      sqlite3_str_appendf(out, "%s%s\"%w\"", i ? ", " : "", prefix, s->columns[i].name);
+    return engine_finish(engine, out);
+  }
   for (size_t i = 1; i + ZOOM_VALUES < s->n_columns; i++)
     sqlite3_str_appendf(out, "%s\"%w\", ", prefix, s->columns[i].name);
   sqlite3_str_appendf(out, "%s\"%w\"", prefix, s->columns[0].name);
@@ -167,9 +177,10 @@ static const struct sql_variable *partition_variables(struct engine *engine, con
     v = sql_literal(engine, v, lists[i].name, for_partition(engine, s, lists[i].format, lists[i].separator));
   /* Newest first, so that a long first fill shows recent data at once. What is clustered grows at the ends of its keys: the
      other way round its pages would stay half full. */
-  if (s->zoom) v = sql_literal(engine, v, "dirty_order", "p1");
-  v = sql_literal(engine, v, "scan_order", s->zoom ? "i" : "i DESC");
-  v = sql_template(engine, v, "scanned_order", s->zoom ? "{stored_order}" : " ORDER BY m.i DESC");
+  bool clustered = summary_is_clustered(s);
+  if (clustered) v = sql_literal(engine, v, "dirty_order", for_partition(engine, s, "%p", ", "));
+  v = sql_literal(engine, v, "scan_order", clustered ? "i" : "i DESC");
+  v = sql_template(engine, v, "scanned_order", clustered ? "{stored_order}" : " ORDER BY m.i DESC");
   v = sql_literal(engine, v, "list_unique", s->kind == KIND_TIME ? ", UNIQUE(p1)" : "");
   v = sql_literal(engine, v, "dirty_row", s->kind == KIND_TIME ? "p1" : "rowid");
   if (s->kind != KIND_KEY) return v;
@@ -245,6 +256,7 @@ static const struct sql_variable *frozen_variables(struct engine *engine, const 
 
 const struct sql_variable *summary_variables(struct engine *engine, const struct summary *s) {
   const struct sql_variable *v = 0;
+  bool clustered = summary_is_clustered(s);
   v = sql_literal(engine, v, "id", engine_printf(engine, "%lld", (long long)s->id));
   v = sql_literal(engine, v, "ids", chain_ids(engine, s));
   v = sql_literal(engine, v, "name", quoted(engine, s->name));
@@ -266,10 +278,10 @@ const struct sql_variable *summary_variables(struct engine *engine, const struct
   v = sql_literal(engine, v, "computed_columns", result_list(engine, s, false));
   v = sql_literal(engine, v, "stored_definitions", stored_definitions(engine, s));
   v = sql_literal(engine, v, "stored_key",
-                  s->zoom ? engine_printf(engine, ", PRIMARY KEY(%s)", cluster_list(engine, s, "")) : "");
-  v = sql_literal(engine, v, "stored_kind", s->zoom ? " WITHOUT ROWID" : "");
+                  clustered ? engine_printf(engine, ", PRIMARY KEY(%s)", cluster_list(engine, s, "")) : "");
+  v = sql_literal(engine, v, "stored_kind", clustered ? " WITHOUT ROWID" : "");
   v = sql_literal(engine, v, "stored_order",
-                  s->zoom ? engine_printf(engine, " ORDER BY %s", cluster_list(engine, s, "r.")) : "");
+                  clustered ? engine_printf(engine, " ORDER BY %s", cluster_list(engine, s, "r.")) : "");
   v = sql_template(engine, v, "computed", computed_list(engine, s));
   v = sql_literal(engine, v, "select", s->kind == KIND_WHOLE ? s->select_live : s->select_part);
   if (s->kind == KIND_WHOLE) return v;

@@ -187,8 +187,8 @@ static bool mark_some(struct verifying *v, int64_t first, int64_t last) {
     sql_run_bound(engine, "verify_mark_new_keys", v->variables, first, last);
   } else {
     sql_run_bound(engine, "verify_mark_buckets", v->variables, first, last);
-    sql_run_bound(engine, v->summary->zoom ? "verify_sweep_clustered" : "verify_sweep", v->variables, first,
-                  last);
+    sql_run_bound(engine, summary_is_clustered(v->summary) ? "verify_sweep_clustered" : "verify_sweep",
+                  v->variables, first, last);
     if (engine_ok(engine) && sqlite3_changes(engine->db) > 0) sql_run(engine, "verify_swept", v->variables);
   }
   mark_readers(v, first, last);

@@ -1,5 +1,6 @@
 #include "tool/engine/zoom_order.h"
 #include "tool/engine/declare.h"
+#include "tool/engine/zoom_cells.h"
 #include "tool/engine/zoom_choose.h"
 #include <string.h>
 
@@ -11,6 +12,7 @@ struct declaring {
   struct zoom *existing; /* of that name, or NULL */
   struct zoom *zoom;     /* as it is to be */
   const char *widths, *unit, *keep_raw;
+  const char *cells; /* of a zoom over space: its finest grid, else NULL */
   struct zoom_select select;
 };
 
@@ -21,7 +23,7 @@ static const char *option(const struct statement *statement, const char *name) {
 }
 
 bool zoom_order_is(const struct statement *statement) {
-  return option(statement, "zoom") != 0;
+  return option(statement, "zoom") || option(statement, "zoom_cells");
 }
 
 /* Puts the statement's place before what has failed. */
@@ -41,7 +43,10 @@ static bool fail_at(struct engine *engine, const struct definitions *file,
 static bool read_options(struct engine *engine, struct declaring *d) {
   for (size_t i = 0; i < d->statement->n_options; i++) {
     const char *name = d->statement->options[i].name;
-    if (strcmp(name, "zoom") != 0 && strcmp(name, "unit") != 0 && strcmp(name, "keep_raw") != 0)
+    if (d->cells && strcmp(name, "zoom_cells") != 0)
+      return engine_fail(engine, CODE_FAILED,
+                         "WITH (%s = ...): a zoom over space has the option zoom_cells alone", name);
+    if (!d->cells && strcmp(name, "zoom") != 0 && strcmp(name, "unit") != 0 && strcmp(name, "keep_raw") != 0)
       return engine_fail(engine, CODE_FAILED,
                          "WITH (%s = ...): a zoom has the options zoom, unit and keep_raw", name);
   }
@@ -75,6 +80,7 @@ static char *list_widths(struct engine *engine, const struct zoom *zoom) {
 
 static bool find_ladder(struct engine *engine, struct declaring *d) {
   struct zoom *zoom = d->zoom;
+  if (d->cells) return zoom_cells_levels(engine, d->cells, zoom);
   if (has_ladder(engine, d)) {
     memcpy(zoom->levels, d->existing->levels, sizeof zoom->levels);
     zoom->n_levels = d->existing->n_levels;
@@ -121,15 +127,17 @@ static void free_definitions(void *definitions) {
 static bool declare_level(struct engine *engine, struct declaring *d, size_t i) {
   const struct zoom_level *level = &d->zoom->levels[i];
   const char *options = d->keep_raw && i == 0 ? engine_printf(engine, ", keep_raw = %Q", d->keep_raw) : "";
-  char *text = zoom_select_level(engine, &d->select, d->zoom, i, options);
+  char *text = d->cells ? zoom_cells_level(engine, &d->select, d->zoom, i)
+                        : zoom_select_level(engine, &d->select, d->zoom, i, options);
   struct definitions *definitions = engine_alloc(engine, sizeof *definitions);
   if (!definitions || !definitions_read(engine, level->name, text, definitions)) return false;
   engine_defer(engine, free_definitions, definitions);
   if (!order_declare(engine, d->order, definitions, &definitions->statements[0])) return false;
   const struct summary *s = catalog_find(d->order->catalog, level->name);
-  if (s && s->kind == KIND_TIME) return true;
-  return engine_fail(engine, CODE_FAILED, "its level %s can't be kept up to date by its buckets: %s",
-                     level->name, s && s->whole_reason ? s->whole_reason : "it could not be declared");
+  if (s && (s->kind == KIND_TIME || (d->cells && (s->kind == KIND_KEY || d->select.n == 2)))) return true;
+  return engine_fail(engine, CODE_FAILED, "its level %s can't be kept up to date by its %s: %s", level->name,
+                     d->cells ? "keys" : "buckets",
+                     s && s->whole_reason ? s->whole_reason : "it could not be declared");
 }
 
 /* The name is free, or that of a summary that is replaced. */
@@ -149,7 +157,12 @@ static bool keep(struct engine *engine, struct declaring *d) {
     same = has_level(d->existing, d->zoom->levels[i].name);
   if (same) return engine_ok(engine);
   if (d->existing && !zoom_forget(engine, catalog, d->existing)) return false;
-  return zoom_insert(engine, catalog, d->zoom, d->select.names, d->select.n);
+  char *columns[ZOOM_COLUMNS_MAX];
+  size_t n = d->select.n;
+  columns[0] = d->select.names[d->cells ? n - 2 : 0];
+  memcpy(columns + 1, d->select.names + d->select.first_key, (n - 2) * sizeof *columns);
+  columns[n - 1] = d->select.names[n - 1];
+  return zoom_insert(engine, catalog, d->zoom, columns, n);
 }
 
 static bool declare_zoom(struct engine *engine, struct declaring *d) {
@@ -158,7 +171,7 @@ static bool declare_zoom(struct engine *engine, struct declaring *d) {
   zoom->definition = engine_printf(engine, "%s", d->statement->text);
   zoom->view_sql = zoom_select_view(engine, &d->select, zoom->name, d->statement->select);
   if (!find_ladder(engine, d)) return false;
-  for (size_t i = 0; i < zoom->n_levels; i++)
+  for (size_t i = 0; i < zoom->n_levels && !d->cells; i++)
     zoom->levels[i].name = engine_printf(engine, "%s_%s", zoom->name, zoom->levels[i].width_text);
   if (!make_room(engine, d) || !drop_others(engine, d)) return false;
   for (size_t i = 0; i < zoom->n_levels; i++)
@@ -171,13 +184,14 @@ bool zoom_order_create(struct engine *engine, struct order *order, const struct 
   struct declaring d = {.order = order,
                         .file = file,
                         .statement = statement,
+                        .cells = option(statement, "zoom_cells"),
                         .existing = zoom_find(order->catalog, statement->name),
                         .zoom = engine_alloc(engine, sizeof *d.zoom)};
   if (!d.zoom) return false;
   order->at = statement;
   if (zoom_of_level(order->catalog, statement->name))
     return zoom_order_make_way(engine, order, file, statement);
-  if (!zoom_select_read(engine, file, statement, &d.select)) return false;
+  if (!zoom_select_read(engine, file, statement, d.cells != 0, &d.select)) return false;
   if (read_options(engine, &d) && declare_zoom(engine, &d)) return true;
   return fail_at(engine, file, statement);
 }
@@ -188,9 +202,11 @@ bool zoom_order_make_way(struct engine *engine, struct order *order, const struc
   struct zoom *existing = zoom_find(order->catalog, statement->name);
   if (of)
     engine_fail(engine, CODE_FAILED, "it is a level of the zoom %s: choose another name", of->name);
-  else if (option(statement, "zoom_level"))
+  else if (option(statement, "zoom_level") || option(statement, "zoom_key"))
     engine_fail(engine, CODE_FAILED,
-                "WITH (zoom_level = ...): that is for the tool itself; declare a zoom WITH (zoom = auto)");
+                "WITH (%s = ...): that is for the tool itself; declare a zoom WITH (zoom = auto) or "
+                "(zoom_cells = ...)",
+                option(statement, "zoom_level") ? "zoom_level" : "zoom_key");
   else if (existing && zoom_drop(engine, order->catalog, existing))
     order_note(engine, order,
                engine_printf(engine, "%s: it is no zoom any more: it is rebuilt", statement->name));

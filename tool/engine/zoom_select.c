@@ -9,10 +9,15 @@ struct reading {
   const struct statement *statement;
   struct token_list tokens;
   size_t at;
+  bool is_space;
+  const char *remedy;
 };
 
-static const char remedy[] =
+static const char remedy_time[] =
     "a zoom is SELECT time, [key, ...] value FROM table [WHERE ...], all of them plain columns of the table";
+static const char remedy_space[] =
+    "a zoom over space is SELECT [key, ...] x, y FROM table [WHERE ...], all of "
+    "them plain columns of the table";
 
 static bool fail_offset(struct reading *r, size_t offset, const char *reason) {
   char *place = definitions_place(r->definitions, r->statement, offset);
@@ -42,29 +47,30 @@ static char *text_between(struct reading *r, size_t first, size_t end) {
 static bool read_item(struct reading *r, struct zoom_select *select) {
   size_t first = r->at;
   if (select->n == ZOOM_COLUMNS_MAX) return fail_here(r, "a zoom has at most 8 key columns");
-  if (r->at >= r->tokens.n || !token_is_name(&r->tokens.tokens[r->at])) return fail_here(r, remedy);
+  if (r->at >= r->tokens.n || !token_is_name(&r->tokens.tokens[r->at])) return fail_here(r, r->remedy);
   r->at++;
   if (is(r, ".")) r->at += 2;
-  if (r->at > r->tokens.n) return fail_here(r, remedy);
+  if (r->at > r->tokens.n) return fail_here(r, r->remedy);
   select->items[select->n++] = text_between(r, first, r->at);
   if (is(r, "as")) r->at++;
   if (r->at < r->tokens.n && !is(r, ",") && !is(r, "from")) {
-    if (!token_is_name(&r->tokens.tokens[r->at])) return fail_here(r, remedy);
+    if (!token_is_name(&r->tokens.tokens[r->at])) return fail_here(r, r->remedy);
     r->at++;
   }
   return engine_ok(r->engine);
 }
 
 static bool read_list(struct reading *r, struct zoom_select *select) {
-  if (!is(r, "select")) return fail_here(r, remedy);
+  if (!is(r, "select")) return fail_here(r, r->remedy);
   do {
     r->at++;
-    if (is(r, "distinct") || is(r, "all")) return fail_here(r, remedy);
+    if (is(r, "distinct") || is(r, "all")) return fail_here(r, r->remedy);
     if (!read_item(r, select)) return false;
   } while (is(r, ","));
   if (select->n < 2)
-    return fail_here(r, "a zoom needs a time and a value at least: SELECT ts, value FROM ...");
-  return is(r, "from") || fail_here(r, remedy);
+    return fail_here(r, r->is_space ? "a zoom over space needs two columns at least: SELECT x, y FROM ..."
+                                    : "a zoom needs a time and a value at least: SELECT ts, value FROM ...");
+  return is(r, "from") || fail_here(r, r->remedy);
 }
 
 /* ------------------------------------------------------------------------------------------------- the rest */
@@ -81,27 +87,27 @@ static bool is_clause(const struct reading *r) {
 static bool read_where(struct reading *r, struct zoom_select *select) {
   select->where = "";
   if (r->at == r->tokens.n) return true;
-  if (!is(r, "where")) return fail_here(r, remedy);
+  if (!is(r, "where")) return fail_here(r, r->remedy);
   size_t first = ++r->at;
   for (int depth = 0; r->at < r->tokens.n; r->at++) {
     if (is(r, "select")) return fail_here(r, "the WHERE of a zoom is about its row alone: no SELECT in it");
     depth += is(r, "(") - is(r, ")");
-    if (depth == 0 && is_clause(r)) return fail_here(r, remedy);
+    if (depth == 0 && is_clause(r)) return fail_here(r, r->remedy);
   }
-  if (first == r->at) return fail_here(r, remedy);
+  if (first == r->at) return fail_here(r, r->remedy);
   select->where = engine_printf(r->engine, "(%s) AND ", text_between(r, first, r->at));
   return engine_ok(r->engine);
 }
 
 static bool read_from(struct reading *r, struct zoom_select *select) {
   size_t first = ++r->at;
-  if (r->at >= r->tokens.n || !token_is_name(&r->tokens.tokens[r->at])) return fail_here(r, remedy);
+  if (r->at >= r->tokens.n || !token_is_name(&r->tokens.tokens[r->at])) return fail_here(r, r->remedy);
   char *name = shadow_value(r->engine, &r->tokens.tokens[r->at]), *spelled = 0;
   select->alias = text_between(r, r->at, r->at + 1);
   r->at++;
   if (is(r, "as")) r->at++;
   if (r->at < r->tokens.n && !is(r, "where")) {
-    if (is_clause(r) || !token_is_name(&r->tokens.tokens[r->at])) return fail_here(r, remedy);
+    if (is_clause(r) || !token_is_name(&r->tokens.tokens[r->at])) return fail_here(r, r->remedy);
     select->alias = text_between(r, r->at, r->at + 1);
     r->at++;
   }
@@ -119,8 +125,9 @@ static bool read_from(struct reading *r, struct zoom_select *select) {
 /* -------------------------------------------------------------------------------------------------- meaning */
 
 static bool is_taken(const char *name) {
-  static const char *const taken[] = {"bucket", "n",     "sum",      "min",  "min_at", "max",
-                                      "max_at", "first", "first_at", "last", "last_at"};
+  static const char *const taken[] = {"bucket", "n",        "sum",  "min",     "min_at", "max", "max_at",
+                                      "first",  "first_at", "last", "last_at", "level",  "iy",  "ix",
+                                      "x0",     "x1",       "y0",   "y1",      "nx",     "ny"};
   for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
     if (sqlite3_stricmp(name, taken[i]) == 0) return true;
   return sqlite3_strnicmp(name, "almanac_", 8) == 0;
@@ -135,21 +142,22 @@ static bool read_columns(struct reading *r, sqlite3_stmt *statement, struct zoom
     if (!name) return engine_fail_memory(engine);
     select->names[i] = engine_printf(engine, "%s", name);
     if (!column || !source_find(select->source, column))
-      return fail_offset(
-          r, 0,
-          engine_printf(engine, "%s is no column of %s; %s", select->items[i], select->source->name, remedy));
+      return fail_offset(r, 0,
+                         engine_printf(engine, "%s is no column of %s; %s", select->items[i],
+                                       select->source->name, r->remedy));
     select->columns[i] = engine_printf(engine, "%s", column);
     for (size_t k = 0; k < i; k++)
       if (sqlite3_stricmp(select->names[k], name) == 0)
         return fail_offset(
             r, 0, engine_printf(engine, "two columns are named %s; give one another name with AS", name));
     const char *type = source_find(select->source, column)->type;
-    if (i + 1 == select->n && strcmp(type_affinity(type), "TEXT") == 0)
+    bool is_key = i >= select->first_key && i < select->first_key + select->n - 2;
+    bool is_number = !is_key && (r->is_space || i > 0);
+    if (is_number && strcmp(type_affinity(type), "TEXT") == 0)
       return fail_offset(
           r, 0,
           engine_printf(engine, "%s is declared as %s, so that all its values are text; a zoom is of numbers",
                         column, type));
-    bool is_key = i > 0 && i + 1 < select->n;
     if (is_key && is_taken(name))
       return fail_offset(
           r, 0,
@@ -178,6 +186,7 @@ static bool read(struct reading *r, struct zoom_select *select) {
   if (!plain) return fail_select(r, 0);
   sqlite3_stmt *statement = shadow_prepare(r->engine, r->statement->select, &reads, &offset);
   if (!statement) return fail_select(r, offset);
+  select->first_key = r->is_space ? 0 : 1;
   bool good = read_list(r, select) && read_from(r, select);
   if (good && reads.calls_extension)
     good = fail_offset(r, 0, "it calls functions of the extension, without which its levels must work");
@@ -187,8 +196,12 @@ static bool read(struct reading *r, struct zoom_select *select) {
 }
 
 bool zoom_select_read(struct engine *engine, const struct definitions *definitions,
-                      const struct statement *statement, struct zoom_select *select) {
-  struct reading r = {.engine = engine, .definitions = definitions, .statement = statement};
+                      const struct statement *statement, bool is_space, struct zoom_select *select) {
+  struct reading r = {.engine = engine,
+                      .definitions = definitions,
+                      .statement = statement,
+                      .is_space = is_space,
+                      .remedy = is_space ? remedy_space : remedy_time};
   memset(select, 0, sizeof *select);
   if (!tokens_read(statement->select, &r.tokens)) return engine_fail_memory(engine);
   bool good = read(&r, select);
