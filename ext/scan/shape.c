@@ -152,8 +152,9 @@ static int understand(struct shape_table *table, unsigned slot, const struct hea
   const struct scan *scan = table->scan;
   struct shape *shape = &table->shapes[slot];
   uint64_t serial, end = counts_from_behind(table, header) ? 0 : header->before;
+  uint64_t all =
+      0; /* bytes of wanted fields: those of a column as often as it is wanted, more than there are in the record */
   size_t next = 0; /* of by_place */
-  shape->packed = 0;
   for (uint32_t place = table->skips, at = header->types; at < header->end; place++) {
     at += varint_read(header->record + at, &serial);
     for (; next < table->n_by_place && (uint32_t)scan->fields[table->by_place[next]].place == place; next++) {
@@ -161,8 +162,9 @@ static int understand(struct shape_table *table, unsigned slot, const struct hea
       struct shape_field *field = table->fields + f * 2 * SHAPE_SLOTS + slot, *packed = field + SHAPE_PACKED;
       if (!describe(&scan->fields[f], serial, end, field)) return SHAPE_MALFORMED;
       *packed = *field;
-      packed->offset = shape->packed;
-      shape->packed += field->size;
+      packed->offset = (uint32_t)all;
+      all += field->size;
+      if (all > INT32_MAX) return SHAPE_MALFORMED;
     }
     end += serial_size(serial);
   }
@@ -173,6 +175,7 @@ static int understand(struct shape_table *table, unsigned slot, const struct hea
     describe_default(&scan->fields[f], field);
     field[SHAPE_PACKED] = *field;
   }
+  shape->packed = (uint32_t)all;
   shape->needed = (uint32_t)end;
   shape->spare = header->end == header->size ? 0 : INT32_MAX;
   return (int)slot;

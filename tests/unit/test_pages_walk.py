@@ -120,6 +120,25 @@ def test_malformed():
         assert got[-1].startswith(("error 11", "way ")), got[-1]
 
 
+def test_a_record_that_claims_two_gigabytes():
+    """A column that is wanted three times would take 6 GB, more than 32 bits count."""
+    path, db = database("page_size = 1024")
+    db.execute("CREATE TABLE o(a)")
+    db.execute("INSERT INTO o VALUES (1)")
+    top = root(db, "o")
+    db.close()
+    varint = lambda n: bytes([n >> shift & 127 | (128 if shift else 0) for shift in (28, 21, 14, 7, 0)])
+    payload, local_max, local_min = 2**31 - 1, 1024 - 35, (1024 - 12) * 32 // 255 - 23
+    local = local_min + (payload - local_min) % (1024 - 4)
+    record = b"\x06" + varint(12 + 2 * (payload - 6))
+    cell = varint(payload) + b"\1" + record.ljust(local if local <= local_max else local_min, b"a") + struct.pack(">I", 1)
+    at = 1024 - len(cell)
+    write(path, (top - 1) * 1024, (b"\x0d" + struct.pack(">HHHBH", 0, 1, at, 0, at)).ljust(at, b"\0") + cell)
+    for columns in (["a"], ["a", "a", "a"], ["a"] * 9):
+        got = ask(path, {"table": "o", "columns": columns})
+        assert got[-1].startswith(("error 11", "error 18", "way ")), (columns, got[-1])
+
+
 def test_threads():
     """A large table's pieces, in order; rows in chains are read by the caller for all threads."""
     path, db = database()
