@@ -145,7 +145,8 @@ static bool look(struct cells_call *cells) {
 }
 
 /* From the stored rows, or from the raw ones. */
-static bool measure(struct cells_call *cells) {
+bool cells_measure(struct cells_call *cells) {
+  if (cells->measured) return true;
   const struct pyramid *zoom = cells->call.zoom;
   sqlite3_str *sql = sqlite3_str_new(cells->zooms.db);
   if (cells->stored) {
@@ -172,7 +173,7 @@ static bool measure(struct cells_call *cells) {
   sqlite3_finalize(row);
   density_grid_widen(&range[0], &range[1]);
   density_grid_widen(&range[2], &range[3]);
-  return cells->call.rc == SQLITE_OK;
+  return cells->measured = cells->call.rc == SQLITE_OK;
 }
 
 /* ---- The call ---- */
@@ -182,7 +183,7 @@ bool cells_begin(struct cells_call *cells, sqlite3 *db, const char *function, sq
   *cells = (struct cells_call){.zooms = {.db = db, .function = function}};
   cells->call.zooms = &cells->zooms;
   return pyramid_hold(&cells->call) && find(cells, name) && pyramid_take_key(&cells->call, key) &&
-         look(cells) && measure(cells);
+         look(cells) && (!cells->stored || cells_measure(cells));
 }
 
 void cells_end(struct cells_call *cells) {

@@ -18,12 +18,16 @@ struct cells_call {
   struct pyramid_call call; /* the error, the keys; its zoom has x as time and y as value */
   struct pyramids zooms;
   struct cells_summary grids, ranges;
-  bool stored; /* the data set's stored rows count */
-  double range
-      [4];   /* x0, x1, y0, y1 of the data set, as density_grid has it without a range; 0, 1, 0, 1 if empty */
-  int64_t n; /* rows */
+  bool stored;   /* the data set's stored rows count */
+  bool measured; /* what follows is known, as it is where they do */
+  /* x0, x1, y0, y1 of the data set, as density_grid has it without a range; 0, 1, 0, 1 if it is empty */
+  double range[4];
+  int64_t n;      /* rows */
   int64_t nx, ny; /* its finest stored grid's size; 0: there is none */
 };
+
+/* Makes the range and n known; of what is not stored by reading all of it. */
+bool cells_measure(struct cells_call *cells);
 
 /* Looks up the zoom and the data set. `function` is static. */
 bool cells_begin(struct cells_call *cells, sqlite3 *db, const char *function, sqlite3_value *name,

@@ -127,9 +127,10 @@ static bool read_parameters(struct grid_call *call) {
   char *error = NULL;
   if (!grid_bins(function, values + NX, call->bins, &error)) return fail(call, error);
   for (int i = 0; i < 4; i += 2) {
-    if (!values[X0 + i] && !values[X0 + i + 1])
+    if (!values[X0 + i] && !values[X0 + i + 1]) {
+      if (!cells_measure(&call->cells)) return false;
       memcpy(call->range + i, call->cells.range + i, 2 * sizeof *call->range);
-    else if (!values[X0 + i] || !values[X0 + i + 1])
+    } else if (!values[X0 + i] || !values[X0 + i + 1])
       return pyramid_fail(&call->cells.call, "%s0 and %s1 must be given both or neither: one of them is NULL",
                           i ? "y" : "x", i ? "y" : "x");
     else if (!grid_axis_range(function, i > 0, values + X0 + i, call->range + i, &error))
@@ -144,10 +145,12 @@ static bool open_grid(struct grid_call *call, int64_t nx, int64_t ny, const doub
   return cursor->open || pyramid_check(&call->cells.call, SQLITE_NOMEM);
 }
 
-/* Is nothing of the data within the range? */
+/* Is it known that nothing of the data is within the range? */
 static bool is_beside(const struct grid_call *call) {
   const double *data = call->cells.range, *asked = call->range;
-  return asked[0] > data[1] || asked[1] < data[0] || asked[2] > data[3] || asked[3] < data[2];
+  if (!call->cells.measured) return false;
+  return call->cells.n == 0 || asked[0] > data[1] || asked[1] < data[0] || asked[2] > data[3] ||
+         asked[3] < data[2];
 }
 
 static void take_cell(void *state, int64_t ix, int64_t iy, int64_t n) {
@@ -191,7 +194,7 @@ static bool read_cells(struct grid_call *call) {
 static bool count(struct grid_call *call) {
   struct cells_call *cells = &call->cells;
   const double *data = cells->range, *asked = call->range;
-  bool reads = cells->n > 0 && !is_beside(call);
+  bool reads = !is_beside(call);
   if (reads && cells->stored && cells->nx > 0 &&
       cell_window_choose(&call->x, data[0], data[1], cells->nx, asked[0], asked[1], (int64_t)call->bins[0]) &&
       cell_window_choose(&call->y, data[2], data[3], cells->ny, asked[2], asked[3], (int64_t)call->bins[1]))

@@ -1,5 +1,5 @@
 /*
-** zoom_points and zoom_buckets on a database, with sanitizers, while some allocation of theirs and of SQLite's fails,
+** zoom_points, zoom_buckets and zoom_grid on a database, with sanitizers, while some allocation of theirs and of SQLite's fails,
 ** once, or from there on. `zoom_memory DATABASE SEED`: prints what is wrong and ends with 1. A call must give what it
 ** gives with all memory, or SQLITE_NOMEM (SQLite makes an I/O error of some); the connection must do its work afterwards.
 */
@@ -63,6 +63,8 @@ static const char *const queries[] = {
     " FROM zoom_buckets('z', NULL, NULL, 300, '[\"a\", 1]')",
     "SELECT group_concat(bucket || ' ' || n || ' ' || sum), count(*)"
     " FROM zoom_buckets('z', '2023-11-14', NULL, 2, '[\"b\", 2]')",
+    "SELECT grid || trace || level FROM zoom_grid('s', 100, 700, NULL, NULL, 8, 8, '[\"a\", 1]')",
+    "SELECT grid || trace || level FROM zoom_grid('s', NULL, NULL, 5, 50, 8, 8, '[\"b\", 2]')",
 };
 enum { QUERIES = sizeof queries / sizeof *queries };
 
@@ -84,6 +86,7 @@ static sqlite3 *open_database(const char *path) {
   sqlite3 *db = NULL;
   if (sqlite3_open(path, &db) != SQLITE_OK ||
       sqlite3_create_module(db, "zoom_points", &zoom_points_module, NULL) != SQLITE_OK ||
+      sqlite3_create_module(db, "zoom_grid", &zoom_grid_module, NULL) != SQLITE_OK ||
       sqlite3_create_module(db, "zoom_buckets", &zoom_buckets_module, NULL) != SQLITE_OK)
     return NULL;
   return db;
