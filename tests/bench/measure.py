@@ -46,8 +46,8 @@ def shown(seconds):
     return f"{seconds * 1000:.3g} ms" if seconds >= 1e-4 else f"{seconds * 1e6:.3g} us"
 
 
-def report(work, seconds, other="", other_seconds=None, at_most=None, limit=None):
-    """One line: `seconds` beside `other_seconds`; the goal is a ratio (`at_most`), a limit in seconds, or none."""
+def report(work, seconds, other="", other_seconds=None, at_most=None, limit=None, rows=None):
+    """One line: `seconds`, of so many rows, beside `other_seconds`; the goal is a ratio (`at_most`), a limit in seconds, or none."""
     ratio = seconds / other_seconds if other_seconds else None
     if ratio:
         ratios[f"{title}: {work} / {other}"] = {"seconds": seconds, "beside": other_seconds, "ratio": ratio}
@@ -56,7 +56,8 @@ def report(work, seconds, other="", other_seconds=None, at_most=None, limit=None
         goal, verdict = f"{at_most:g} x", "ok" if ratio <= at_most else "MISSED"
     elif limit is not None:
         goal, verdict = shown(limit), "ok" if seconds <= limit else "MISSED"
-    line(work, shown(seconds), other, shown(other_seconds) if other_seconds else "", f"{ratio:.3g} x" if ratio else "", goal, verdict)
+    taken = shown(seconds) + (f", {seconds / rows * 1e9:.1f} ns a row" if rows else "")
+    line(work, taken, other, shown(other_seconds) if other_seconds else "", f"{ratio:.3g} x" if ratio else "", goal, verdict)
 
 
 def line(*cells):

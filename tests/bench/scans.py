@@ -66,14 +66,14 @@ def measure(work, rows, rounds, found):
     if way != "pages":
         raise RuntimeError(f"{work.name} reads through {way}")
     of = f"{work.name}, {work.n:,} rows"
-    report(f"{of}: {t['scan'] / work.n * 1e9:.1f} ns a row", t["scan"], "sum() of its columns", t["floor"], at_most=work.at_most)
+    report(of, t["scan"], "sum() of its columns", t["floor"], at_most=work.at_most, rows=work.n)
     if work.plain:
         plain = queries(db, 1, {"plain": work.plain})["plain"]
         report(of, t["scan"], work.plain_name, plain, at_most=work.plain_at_most)
     taken = {1: t["scan"]}
     db.execute("SELECT almanac_threads(2)").fetchall()
     taken[2] = queries(db, rounds, {"scan": work.scan})["scan"]
-    report(f"{of}, two threads", taken[2], "one thread", taken[1])
+    report(f"{of}, two threads", taken[2], "one thread", taken[1], rows=work.n)
     for (engine, threads), peer in found.items():
         if work.peer in peer["seconds"]:
             report(f"{of}, threads: {threads}", taken[threads],
