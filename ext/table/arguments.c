@@ -1,4 +1,5 @@
 /* What table-valued functions share: their errors, their arguments (hidden columns), and JSON arguments. */
+#include "ext/function/function.h"
 #include "ext/table/table.h"
 #include <stdarg.h>
 #include <string.h>
@@ -30,10 +31,46 @@ int table_disconnect(sqlite3_vtab *table) {
   return SQLITE_OK;
 }
 
+int table_argument_missing(sqlite3_vtab *table, const char *usage) {
+  return table_error(table, "%s: an argument is missing", usage);
+}
+
+/*
+** SQLite gives an argument too many to the hidden column after those of the arguments, `way` or `level`, which then equals
+** nothing: no rows, and no word. What is written in the statement can be seen since 3.38: these columns' texts are
+** words or widths.
+*/
+static int refuse_surplus(sqlite3_vtab *table, sqlite3_index_info *info, int after, const char *usage) {
+  int rc = SQLITE_OK;
+#if SQLITE_VERSION_NUMBER >= 3038000
+  static const char *const words[] = {"pages", "raw", "sql"};
+  for (int i = 0; sqlite3_libversion_number() >= 3038000 && rc == SQLITE_OK && i < info->nConstraint; i++) {
+    sqlite3_value *value = NULL;
+    if (info->aConstraint[i].iColumn != after || info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ)
+      continue;
+    if (sqlite3_vtab_rhs_value(info, i, &value) != SQLITE_OK || !value) continue;
+    const char *text =
+        sqlite3_value_type(value) == SQLITE_TEXT ? (const char *)sqlite3_value_text(value) : NULL;
+    bool fits = text && text[0] >= '0' && text[0] <= '9';
+    for (size_t word = 0; text && word < sizeof words / sizeof *words; word++)
+      fits = fits || strncmp(text, words[word], strlen(words[word])) == 0;
+    char *shown = fits ? NULL : value_for_message(value);
+    if (!fits)
+      rc = table_error(table, "%s: there is an argument too many, %s", usage, shown ? shown : "NULL");
+    sqlite3_free(shown);
+  }
+#else
+  (void)table, (void)info, (void)after, (void)usage;
+#endif
+  return rc;
+}
+
 /*
 ** xBestIndex of a function with `count` arguments, hidden columns from `first_column` on, of which the
 ** first `required` must be there. xFilter gets those that are there, in order; bit i of its idxNum says
-** that argument i is one of them. `usage` is what the error shows when a required one is missing.
+** that argument i is one of them; its idxStr is `usage`, which the error shows when a required one is missing.
+** Without any argument SQLite asks also where it looks at one side of an OR: that must be no error, but too dear
+** to be chosen, and xFilter says what is missing (table_argument_missing).
 */
 int table_take_arguments(sqlite3_vtab *table, sqlite3_index_info *info, int first_column, int required,
                          int count, const char *usage) {
@@ -53,9 +90,15 @@ int table_take_arguments(sqlite3_vtab *table, sqlite3_index_info *info, int firs
     }
   }
   if (unusable & ~present) return SQLITE_CONSTRAINT; /* in this order of the join; another will do */
+  info->idxStr = (char *)usage;                      /* which stays ours */
+  if (!present && required) {
+    info->estimatedCost = 1e99;
+    return SQLITE_OK;
+  }
   int all_required = (1 << required) - 1;
-  if ((present & all_required) != all_required)
-    return table_error(table, "%s: an argument is missing", usage);
+  if ((present & all_required) != all_required) return table_argument_missing(table, usage);
+  int rc = refuse_surplus(table, info, first_column + count, usage);
+  if (rc != SQLITE_OK) return rc;
   info->idxNum = present;
   info->estimatedCost = 1000;
   info->estimatedRows = 1000;

@@ -262,9 +262,10 @@ static int take_arguments(struct cells_cursor *cursor, int present, sqlite3_valu
              : SQLITE_ERROR;
 }
 
-static int cells_filter(sqlite3_vtab_cursor *base, int present, const char *string, int argc,
+static int cells_filter(sqlite3_vtab_cursor *base, int present, const char *usage, int argc,
                         sqlite3_value **argv) {
-  (void)string, (void)argc;
+  (void)argc;
+  if (!present) return table_argument_missing(base->pVtab, usage);
   struct cells_cursor *cursor = (struct cells_cursor *)base;
   cursor->end = true;
   int rc = take_arguments(cursor, present, argv);

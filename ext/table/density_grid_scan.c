@@ -285,16 +285,16 @@ static int count(struct grid_call *call) {
   return SQLITE_OK;
 }
 
-static int grid_filter(sqlite3_vtab_cursor *base, int number, const char *string, int argc,
+static int grid_filter(sqlite3_vtab_cursor *base, int number, const char *usage, int argc,
                        sqlite3_value **argv) {
   static const char *const named[] = {"table", "x", "y"};
   const char *names[3];
-  (void)string, (void)argc;
+  (void)argc;
   struct grid_cursor *cursor = (struct grid_cursor *)base;
   struct grid_call call = {.cursor = cursor, .table = (struct scan_table *)base->pVtab};
   sqlite3_value **values = cursor->arguments.values;
   forget(cursor);
-  int rc = scan_arguments_take(&cursor->arguments, number, argv);
+  int rc = scan_arguments_take(base->pVtab, &cursor->arguments, number, usage, argv);
   if (rc != SQLITE_OK) return rc;
   if (!scan_argument_names(call.table, &cursor->arguments, named, names, 3)) return SQLITE_ERROR;
   rc = read_parameters(&call);

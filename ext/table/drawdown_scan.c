@@ -122,18 +122,18 @@ static int next_row(struct drawdown_cursor *cursor) {
   return drawdown_frame_add(&cursor->frame, &cursor->value) ? SQLITE_OK : SQLITE_NOMEM;
 }
 
-static int drawdown_filter(sqlite3_vtab_cursor *base, int number, const char *string, int argc,
+static int drawdown_filter(sqlite3_vtab_cursor *base, int number, const char *usage, int argc,
                            sqlite3_value **argv) {
   static const char *const named[] = {"table", "time", "value"};
   const char *names[3];
-  (void)string, (void)argc;
+  (void)argc;
   struct drawdown_cursor *cursor = (struct drawdown_cursor *)base;
   struct scan_table *table = (struct scan_table *)base->pVtab;
   struct table_scan scan = {0};
   sqlite3_value **values = cursor->arguments.values;
   int64_t frame_rows;
   forget(cursor);
-  int rc = scan_arguments_take(&cursor->arguments, number, argv);
+  int rc = scan_arguments_take(base->pVtab, &cursor->arguments, number, usage, argv);
   if (rc != SQLITE_OK) return rc;
   if (!scan_argument_names(table, &cursor->arguments, named, names, 3)) return SQLITE_ERROR;
   rc = read_frame_rows(table, values[FRAME_ROWS], &frame_rows);

@@ -92,9 +92,10 @@ static bool start(struct points_cursor *cursor) {
   return read_next(cursor);
 }
 
-static int points_filter(sqlite3_vtab_cursor *base, int number, const char *string, int argc,
+static int points_filter(sqlite3_vtab_cursor *base, int present, const char *usage, int argc,
                          sqlite3_value **argv) {
-  (void)number, (void)string, (void)argc;
+  (void)argc;
+  if (!present) return table_argument_missing(base->pVtab, usage);
   struct points_cursor *cursor = (struct points_cursor *)base;
   sqlite3_free(cursor->text);
   cursor->end = true;

@@ -288,15 +288,15 @@ static int read_table(struct rollup_cursor *cursor, struct scan_table *table, st
   return rc;
 }
 
-static int rollup_filter(sqlite3_vtab_cursor *base, int number, const char *string, int argc,
+static int rollup_filter(sqlite3_vtab_cursor *base, int number, const char *usage, int argc,
                          sqlite3_value **argv) {
-  (void)string, (void)argc;
+  (void)argc;
   struct rollup_cursor *cursor = (struct rollup_cursor *)base;
   struct scan_table *table = (struct scan_table *)base->pVtab;
   struct table_scan scan = {0};
   sqlite3_value **values = cursor->arguments.values;
   forget(cursor);
-  int rc = scan_arguments_take(&cursor->arguments, number, argv);
+  int rc = scan_arguments_take(base->pVtab, &cursor->arguments, number & ((1 << USED_FROM) - 1), usage, argv);
   if (rc != SQLITE_OK) return rc;
   const char *name = scan_argument_name(table, values[TABLE], "table"), *columns[3] = {NULL};
   if (name) columns[0] = scan_argument_name(table, values[TIME], "time");

@@ -31,7 +31,9 @@ int scan_table_connect(sqlite3 *db, void *settings, const char *function, const 
 
 /* ---- Arguments ---- */
 
-int scan_arguments_take(struct scan_arguments *arguments, int present, sqlite3_value **argv) {
+int scan_arguments_take(sqlite3_vtab *table, struct scan_arguments *arguments, int present, const char *usage,
+                        sqlite3_value **argv) {
+  if (!present) return table_argument_missing(table, usage);
   scan_arguments_free(arguments);
   for (int i = 0, next = 0; i < SCAN_ARGUMENTS_MAX; i++) {
     if (!(present & 1 << i)) continue;

@@ -38,8 +38,10 @@ struct scan_arguments {
   sqlite3_value *values[SCAN_ARGUMENTS_MAX];
 };
 
-/* Keeps copies of what xFilter got; `present` is its idxNum, as table_take_arguments made it. */
-int scan_arguments_take(struct scan_arguments *arguments, int present, sqlite3_value **argv);
+/* Keeps copies of what xFilter got; `present` and `usage` are its idxNum and idxStr, as table_take_arguments made them.
+   Returns an SQLite code, with the table's error set where there is no argument at all. */
+int scan_arguments_take(sqlite3_vtab *table, struct scan_arguments *arguments, int present, const char *usage,
+                        sqlite3_value **argv);
 void scan_arguments_result(sqlite3_context *context, const struct scan_arguments *arguments, int argument);
 void scan_arguments_free(struct scan_arguments *arguments);
 

@@ -9,6 +9,7 @@ SQLITE_EXTENSION_INIT3
 int table_error(sqlite3_vtab *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int table_connect(sqlite3 *db, const char *columns, sqlite3_vtab **table);
 int table_disconnect(sqlite3_vtab *table);
+int table_argument_missing(sqlite3_vtab *table, const char *usage);
 int table_take_arguments(sqlite3_vtab *table, sqlite3_index_info *info, int first_column, int required,
                          int count, const char *usage);
 bool table_json_argument(sqlite3_vtab *table, sqlite3_value *value, const char *function, char **text,

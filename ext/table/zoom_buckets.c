@@ -127,10 +127,11 @@ static bool widen(struct pyramid_call *call, struct buckets_cursor *cursor,
   int64_t origin = origin_of(&call->zoom->axis, coarsest), factor = 1;
   while (count_buckets(cursor->grid, lo, hi) > most) {
     if (cursor->grid.width > width_most / 2)
-      return pyramid_fail(call,
-                          "the range from lo to hi doesn't fit into max_buckets = %lld: ask for 2 or more, "
-                          "or for a shorter range",
-                          (long long)most);
+      return pyramid_fail(
+          call,
+          "the range from lo to hi doesn't fit into max_buckets = %lld, however wide: ask for more of "
+          "them or for a shorter range, or give NULL for an open end",
+          (long long)most);
     factor *= 2;
     cursor->grid.width *= 2;
     cursor->grid.phase = time_floor_mod(origin, cursor->grid.width);
@@ -241,16 +242,16 @@ static bool check_sums(struct pyramid_call *call, const struct buckets_cursor *c
   return true;
 }
 
-static int buckets_filter(sqlite3_vtab_cursor *base, int present, const char *string, int argc,
+static int buckets_filter(sqlite3_vtab_cursor *base, int present, const char *usage, int argc,
                           sqlite3_value **argv) {
-  (void)string, (void)argc;
+  (void)argc;
   struct buckets_cursor *cursor = (struct buckets_cursor *)base;
   struct zoom_table *table = (struct zoom_table *)base->pVtab;
   struct pyramid_call call;
   struct filling filling = {.cursor = cursor, .call = &call, .raw_type = SQLITE_NULL};
   int64_t most = 0;
   forget(cursor);
-  int rc = scan_arguments_take(&cursor->arguments, present, argv);
+  int rc = scan_arguments_take(base->pVtab, &cursor->arguments, present, usage, argv);
   if (rc != SQLITE_OK) return rc;
   if (zoom_table_begin(table, &call, &cursor->arguments) &&
       zoom_table_number(&call, &cursor->arguments, "max_buckets", 1, &most)) {

@@ -203,16 +203,16 @@ static bool count(struct grid_call *call) {
          (!reads || cells_read_points(cells, asked, take_point, call)); /* ZG3 */
 }
 
-static int grid_filter(sqlite3_vtab_cursor *base, int present, const char *string, int argc,
+static int grid_filter(sqlite3_vtab_cursor *base, int present, const char *usage, int argc,
                        sqlite3_value **argv) {
-  (void)string, (void)argc;
+  (void)argc;
   struct grid_cursor *cursor = (struct grid_cursor *)base;
   struct grid_table *table = (struct grid_table *)base->pVtab;
   struct grid_call call = {.cursor = cursor};
   struct pyramid_call *state = &call.cells.call;
   sqlite3_value **values = cursor->arguments.values;
   forget(cursor);
-  int rc = scan_arguments_take(&cursor->arguments, present, argv);
+  int rc = scan_arguments_take(base->pVtab, &cursor->arguments, present, usage, argv);
   if (rc != SQLITE_OK) return rc;
   if (cells_begin(&call.cells, table->db, function, values[NAME], values[KEY]) && read_parameters(&call))
     count(&call);

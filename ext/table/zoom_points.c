@@ -193,15 +193,15 @@ static bool gather(struct points_cursor *cursor, struct pyramid_call *call, int6
   return !cursor->picks.failed || pyramid_check(call, SQLITE_NOMEM);
 }
 
-static int points_filter(sqlite3_vtab_cursor *base, int present, const char *string, int argc,
+static int points_filter(sqlite3_vtab_cursor *base, int present, const char *usage, int argc,
                          sqlite3_value **argv) {
-  (void)string, (void)argc;
+  (void)argc;
   struct points_cursor *cursor = (struct points_cursor *)base;
   struct zoom_table *table = (struct zoom_table *)base->pVtab;
   struct pyramid_call call;
   int64_t points = 0;
   forget(cursor);
-  int rc = scan_arguments_take(&cursor->arguments, present, argv);
+  int rc = scan_arguments_take(base->pVtab, &cursor->arguments, present, usage, argv);
   if (rc != SQLITE_OK) return rc;
   if (zoom_table_begin(table, &call, &cursor->arguments) &&
       zoom_table_number(&call, &cursor->arguments, "points", 0, &points))
