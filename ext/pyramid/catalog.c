@@ -86,14 +86,17 @@ bool pyramid_read_keys(struct pyramid_call *call, struct pyramid *zoom, const ch
                       zoom->name);
 }
 
+static bool fail_paused(struct pyramid_call *call, const char *name) {
+  return pyramid_fail(call, "%s is paused, and so is every summary: almanac resume ends that", name);
+}
+
 static bool read_zoom(struct pyramid_call *call, struct pyramid *zoom, sqlite3_stmt *row) {
   zoom->name = copy_column(call, row, FOUND_NAME);
   zoom->time = copy_column(call, row, FOUND_TIME);
   zoom->value = copy_column(call, row, FOUND_VALUE);
   zoom->track = sqlite3_column_int64(row, FOUND_TRACK);
   if (call->rc != SQLITE_OK) return false;
-  if (sqlite3_column_int(row, FOUND_PAUSED))
-    return pyramid_fail(call, "%s is paused, and so is every summary: almanac resume ends that", zoom->name);
+  if (sqlite3_column_int(row, FOUND_PAUSED)) return fail_paused(call, zoom->name);
   const char *shape = (const char *)sqlite3_column_text(row, FOUND_SHAPE);
   const char *unit = (const char *)sqlite3_column_text(row, FOUND_UNIT);
   if (!pyramid_axis_read(&zoom->axis, shape, unit))
@@ -195,10 +198,11 @@ bool pyramid_unknown(struct pyramid_call *call, const char *name, bool is_space)
     pyramid_fail(call, "%s is a zoom over %s: read it with %s", name, is_space ? "time" : "space",
                  is_space ? "zoom_points or zoom_buckets" : "zoom_grid");
   else if (all)
-    pyramid_fail(call, "there is no zoom '%s', but: %s", name, all);
+    pyramid_fail(call, "there is no zoom '%s' in the main database, but: %s", name, all);
   else
     pyramid_fail(call,
-                 "there is no zoom '%s', nor any other: declare one with almanac apply (CREATE MATERIALIZED "
+                 "there is no zoom '%s' in the main database, nor any other: declare one with almanac apply "
+                 "(CREATE MATERIALIZED "
                  "VIEW ... WITH (zoom%s) AS SELECT %s FROM ...)",
                  name, is_space ? "_cells = '1024x1024'" : " = auto",
                  is_space ? "key, x, y" : "time, key, value");
@@ -255,6 +259,41 @@ static char *read_identity(struct pyramid_call *call, sqlite3_stmt *find) {
   return NULL;
 }
 
+/*
+** A zoom over a table in which no refresh has seen a time has no track yet: what its times look like is unknown. Without
+** a time in the table there is nothing to read, with one a refresh comes first. False: there is no such zoom.
+*/
+static bool find_waiting(struct pyramid_call *call, const char *name) {
+  sqlite3_stmt *found = NULL, *timed = NULL;
+  sqlite3 *db = call->zooms->db;
+  pyramid_check(call,
+                sqlite3_prepare_v2(db,
+                                   "SELECT name, time, (SELECT value FROM main.almanac_setting WHERE"
+                                   " name='paused') FROM main.almanac_zoom WHERE name=?1 AND unit<>'cells'",
+                                   -1, &found, NULL));
+  if (found) pyramid_check(call, sqlite3_bind_text(found, 1, name, -1, SQLITE_STATIC));
+  int rc = call->rc == SQLITE_OK ? sqlite3_step(found) : call->rc;
+  bool waits = pyramid_check(call, rc) && rc == SQLITE_ROW;
+  if (waits && sqlite3_column_int(found, 2)) {
+    fail_paused(call, name);
+  } else if (waits) {
+    const char *view = (const char *)sqlite3_column_text(found, 0);
+    const char *time = (const char *)sqlite3_column_text(found, 1);
+    char *sql = view && time
+                    ? sqlite3_mprintf("SELECT 1 FROM main.\"%w\" WHERE \"%w\" IS NOT NULL", view, time)
+                    : NULL;
+    pyramid_check(call, sql ? sqlite3_prepare_v2(db, sql, -1, &timed, NULL) : SQLITE_NOMEM);
+    sqlite3_free(sql);
+    rc = call->rc == SQLITE_OK ? sqlite3_step(timed) : call->rc;
+    if (pyramid_check(call, rc) && rc == SQLITE_ROW)
+      pyramid_fail(call, "no refresh has seen rows of %s yet, for its table was empty: run almanac refresh",
+                   view);
+  }
+  sqlite3_finalize(timed);
+  sqlite3_finalize(found);
+  return waits;
+}
+
 struct pyramid *pyramid_find(struct pyramid_call *call, sqlite3_value *name) {
   const char *text = pyramid_name(call, name, false);
   if (!text || !prepare_find(call, text)) return NULL;
@@ -268,6 +307,7 @@ struct pyramid *pyramid_find(struct pyramid_call *call, sqlite3_value *name) {
   sqlite3_reset(find);
   sqlite3_clear_bindings(find);
   sqlite3_free(identity);
-  if (!zoom && call->rc == SQLITE_OK) pyramid_unknown(call, text, false);
+  if (!zoom && call->rc == SQLITE_OK && !find_waiting(call, text) && call->rc == SQLITE_OK)
+    pyramid_unknown(call, text, false);
   return zoom;
 }

@@ -95,7 +95,7 @@ struct pyramid_arguments {
 
 /* ---- call.c ---- */
 
-/* Looks the zoom up, opens a snapshot and learns what of it counts. */
+/* Looks the zoom up, opens a snapshot and learns what of it counts. False with an error, or where there is nothing. */
 bool pyramid_begin(struct pyramid_call *call, struct pyramids *zooms,
                    const struct pyramid_arguments *arguments);
 /* Frees what the call holds but its error, and lets go of the snapshot. */
@@ -113,7 +113,8 @@ bool pyramid_check(struct pyramid_call *call, int rc);
 
 /* ---- catalog.c ---- */
 
-/* The zoom of this name as the catalog has it now; NULL with the call's error. */
+/* The zoom of this name as the catalog has it now; NULL with the call's error, or without one where its table has been
+   empty ever since it was declared: then there is nothing to read. */
 struct pyramid *pyramid_find(struct pyramid_call *call, sqlite3_value *name);
 /* The argument's text, where there are zooms at all; NULL with the call's error. */
 const char *pyramid_name(struct pyramid_call *call, sqlite3_value *name, bool is_space);

@@ -101,6 +101,28 @@ def test_statements_live_through_changes_of_the_schema():
     equal(db.execute("SELECT sum(n) FROM zoom_buckets('other', NULL, NULL, 1000, 1)").fetchone()[0], 1000)
 
 
+def test_over_an_empty_table():
+    """Until a refresh has seen a time nobody knows what times look like: nothing to read, or a refresh to run."""
+    path = directory() + "/t.db"
+    shell(path, "CREATE TABLE readings(ts, sensor_id, value)")
+    declare(path)
+    db = connect(path)
+    for _ in range(2):
+        equal(db.execute(BUCKETS + ", 0)").fetchall() + db.execute(POINTS + ", 0)").fetchall(), [])
+        assert "there is no zoom 'y' in the main database, but: z" in error_of(db, "SELECT * FROM zoom_points('y', NULL, NULL, 5, 0)")
+        tool("refresh", path)
+    shell(path, "INSERT INTO readings VALUES (NULL, 0, 1)")
+    equal(db.execute(BUCKETS + ", 0)").fetchall(), [])
+    shell(path, f"INSERT INTO readings VALUES ({START}, 0, 7)")
+    for read, function in ((BUCKETS, "zoom_buckets"), (POINTS, "zoom_points")):
+        assert error_of(db, read + ", 0)").startswith(f"{function}: no refresh has seen rows of z yet"), read
+    tool("pause", path)
+    assert "almanac resume" in error_of(db, BUCKETS + ", 0)")
+    tool("resume", path)
+    tool("refresh", path)
+    equal(db.execute(POINTS + ", 0)").fetchall(), [(START, 7)])
+
+
 def test_paused():
     path = fresh()
     db = connect(path)
@@ -142,7 +164,7 @@ def test_errors():
     path = fresh(rows=10)
     db = connect(path)
     for call, message in [
-            ("zoom_points('y', NULL, NULL, 5, 0)", "zoom_points: there is no zoom 'y', but: z"),
+            ("zoom_points('y', NULL, NULL, 5, 0)", "zoom_points: there is no zoom 'y' in the main database, but: z"),
             ("zoom_points(NULL, NULL, NULL, 5, 0)", "zoom_points: the name of a zoom must be text, not NULL"),
             ("zoom_points(7, NULL, NULL, 5, 0)", "zoom_points: the name of a zoom must be text, not 7"),
             ("zoom_points('z', NULL, NULL, 5)", "zoom_points: z has a line for each sensor_id: give its value as the last argument"),
@@ -153,13 +175,16 @@ def test_errors():
             ("zoom_points('z', NULL, NULL, 2.5, 0)", "zoom_points: points must be a whole number of at least 0, not 2.5"),
             ("zoom_points('z', NULL, NULL, NULL, 0)", "zoom_points: points must be a whole number of at least 0, not NULL"),
             ("zoom_buckets('z', NULL, NULL, 0, 0)", "zoom_buckets: max_buckets must be a whole number of at least 1, not 0"),
+            ("zoom_buckets('z', 0, 1e18, 2, 0)", "zoom_buckets: the range from lo to hi doesn't fit into max_buckets = 2, however wide"),
             ("zoom_buckets('z', NULL, NULL)", "zoom_buckets(name, lo, hi, max_buckets [, key]): an argument is missing")]:
         got = error_of(db, f"SELECT * FROM {call}")
         assert got.startswith(message), (call, got)
     equal(len(db.execute("SELECT * FROM zoom_points('z', NULL, NULL, 3.0, 0)").fetchall()), 3)
     db.execute("CREATE VIEW v AS SELECT * FROM zoom_points('z', NULL, NULL, 5, 0)")
     assert "unsafe use of" in error_of(db, "SELECT * FROM v")
-    assert "there is no zoom 'z', nor any other: declare one" in error_of(connect(), "SELECT * FROM zoom_points('z', NULL, NULL, 5, 0)")
+    db.execute("CREATE TEMP VIEW mine AS SELECT * FROM zoom_points('z', NULL, NULL, 5, 0)")
+    equal(len(db.execute("SELECT * FROM mine").fetchall()), 5)
+    assert "there is no zoom 'z' in the main database, nor any other: declare one" in error_of(connect(), "SELECT * FROM zoom_points('z', NULL, NULL, 5, 0)")
 
 
 def test_errors_of_texts_and_several_keys():
