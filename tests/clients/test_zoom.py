@@ -395,7 +395,7 @@ def test_mistakes():
             (zoom("zoom = '1 month'"), "fixed widths"), (zoom("zoom = '10s, 15s'"), "don't nest"), (zoom("zoom = '1h, 3600s'"), "there twice"),
             (zoom("zoom = '1M'"), "ambiguous"), (zoom("zoom = '500ms'"), "whole number of the time's unit"), (zoom("zoom = ''"), "write auto"),
             (zoom("zoom = auto, unit = 'h'"), "s, ms, us or ns"), (zoom("zoom = auto, keep = '1 year'"), "a zoom has the options"),
-            (zoom("zoom = auto, partition = sensor_id"), "a zoom has the options"), (zoom("zoom_level = 'x'"), "for the tool itself"),
+            (zoom("zom = auto"), "there is no such option; there are partition, source, static, index, keep_raw and keep, and for a zoom zoom or zoom_cells"), (zoom("zoom = auto, partition = sensor_id"), "a zoom has the options"), (zoom("zoom_level = 'x'"), "for the tool itself"),
             (zoom(select="SELECT ts FROM readings"), "a time and a value at least"), (zoom(select="SELECT ts, value * 2 FROM readings"), "plain columns"),
             (zoom(select="SELECT ts, 1 AS v FROM readings"), "plain columns"), (zoom(select="SELECT ts, value FROM v"), "no table v"),
             (zoom(select="SELECT ts, value FROM readings GROUP BY 1"), "-:1:106"), (zoom(select="SELECT ts, value FROM readings ORDER BY 1"), "plain columns"),

@@ -43,7 +43,7 @@ static bool read_options(struct engine *engine, struct deriving *d) {
       return engine_fail(
           engine, CODE_FAILED,
           "WITH (%s = ...): there is no such option; there are partition, source, static, index, "
-          "keep_raw and keep",
+          "keep_raw and keep, and for a zoom zoom or zoom_cells, unit and keep_raw",
           option->name);
     }
   }
