@@ -7,37 +7,44 @@
 #include "ext/scan/source.h"
 #include <string.h>
 
-/* The name inside of k(1,NAME), with a minus sign for a descending order. */
+/* The name inside of k(1,NAME), with a minus sign for a descending order. NULL: no memory. */
 static const char *read_compare(struct scan *scan, const char *p4) {
-  const char *start = p4 && strncmp(p4, "k(1,", 4) == 0 ? p4 + 4 : ")";
+  if (!p4) return NULL;
+  const char *start = strncmp(p4, "k(1,", 4) == 0 ? p4 + 4 : ")";
   start += *start == '-';
   const char *end = strchr(start, ')');
   if (!end || end == start || strncmp(start, "B)", 2) == 0) return "BINARY";
   return scan_text(scan, "%.*s", (int)(end - start), start);
 }
 
-static const char *explained(struct scan *scan, const char *column) {
-  const char *name = "BINARY";
+static int explained(struct scan *scan, const char *column, const char **name) {
   sqlite3_stmt *row = NULL;
+  *name = "BINARY";
   char *sql = sqlite3_mprintf("EXPLAIN SELECT count(*) FROM \"%w\".\"%w\" GROUP BY \"%w\"", scan->schema,
                               scan->table, column);
-  if (!sql) return NULL;
+  if (!sql) return SQLITE_NOMEM;
   int rc = sqlite3_prepare_v2(scan->db, sql, -1, &row, NULL);
   sqlite3_free(sql);
-  while (rc == SQLITE_OK && name && sqlite3_step(row) == SQLITE_ROW) {
+  if (rc == SQLITE_OK) rc = SQLITE_ROW;
+  while (rc == SQLITE_ROW && *name && (rc = sqlite3_step(row)) == SQLITE_ROW) {
     const char *code = (const char *)sqlite3_column_text(row, 1);
-    if (code && strcmp(code, "Compare") == 0)
-      name = read_compare(scan, (const char *)sqlite3_column_text(row, 5));
+    if (!code)
+      *name = NULL;
+    else if (strcmp(code, "Compare") == 0)
+      *name = read_compare(scan, (const char *)sqlite3_column_text(row, 5));
   }
   sqlite3_finalize(row);
-  return rc == SQLITE_NOMEM ? NULL : name;
+  return !*name ? SQLITE_NOMEM : scan_is_final(rc) ? rc & 0xff : SQLITE_OK;
 }
 
-const char *scan_collation(struct scan *scan, size_t column) {
-  const char *name = NULL, *field = scan->fields[column].name;
-  if (scan->fields[column].place == FIELD_ROWID) return "BINARY";
-  int rc = sqlite3_table_column_metadata(scan->db, scan->schema, scan->table, field, NULL, &name, NULL, NULL,
-                                         NULL);
-  if (rc == SQLITE_NOMEM) return NULL;
-  return rc == SQLITE_OK && name ? scan_text(scan, "%s", name) : explained(scan, field);
+int scan_collation(struct scan *scan, size_t column, const char **name) {
+  const char *field = scan->fields[column].name;
+  *name = "BINARY";
+  if (scan->fields[column].place == FIELD_ROWID) return SQLITE_OK;
+  int rc =
+      sqlite3_table_column_metadata(scan->db, scan->schema, scan->table, field, NULL, name, NULL, NULL, NULL);
+  if (scan_is_final(rc)) return rc & 0xff;
+  if (rc != SQLITE_OK || !*name) return explained(scan, field, name);
+  *name = scan_text(scan, "%s", *name);
+  return *name ? SQLITE_OK : SQLITE_NOMEM;
 }

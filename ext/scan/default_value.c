@@ -107,5 +107,5 @@ int scan_default_value(struct scan *scan, const char *text, struct scan_field *f
   if (rc == SQLITE_OK) rc = scan_apply_affinity(scan, field->affinity, value);
   if (rc == SQLITE_OK && holds_numbers) store_number(field->affinity, value);
   field->default_known = rc == SQLITE_OK;
-  return (rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_INTERRUPT ? rc : SQLITE_OK;
+  return scan_is_final(rc) ? rc : SQLITE_OK;
 }

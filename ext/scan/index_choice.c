@@ -120,6 +120,11 @@ static const char *text_at(sqlite3_stmt *row, int column) {
   return text ? text : "";
 }
 
+/* What fails of SQLite's costs an index, no more, but for what ends the scan. */
+static void note(struct choice *choice, int rc) {
+  if (choice->rc == SQLITE_OK && scan_is_final(rc)) choice->rc = rc & 0xff;
+}
+
 /* Steps to the first row; finalizes and returns NULL where there is none. */
 static sqlite3_stmt *look_up(struct choice *choice, const char *format, const char *name) {
   sqlite3_stmt *row = NULL;
@@ -127,7 +132,7 @@ static sqlite3_stmt *look_up(struct choice *choice, const char *format, const ch
   int rc = sql ? sqlite3_prepare_v2(choice->scan->db, sql, -1, &row, NULL) : SQLITE_NOMEM;
   sqlite3_free(sql);
   if (rc == SQLITE_OK && (rc = sqlite3_step(row)) == SQLITE_ROW) return row;
-  if ((rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_INTERRUPT) choice->rc = rc & 0xff;
+  note(choice, rc);
   sqlite3_finalize(row);
   return NULL;
 }
@@ -170,6 +175,7 @@ static bool find_index(struct choice *choice, bool has_text, struct candidate *c
     if (found && !(c->index = scan_text(choice->scan, "%s", name))) choice->rc = SQLITE_NOMEM;
     if (found) break;
   }
+  note(choice, rc);
   sqlite3_finalize(list);
   return found;
 }
@@ -183,8 +189,9 @@ static bool sql_searches(struct choice *choice) {
   int rc = sql_source_prepare(choice->scan, choice->scan->request->n_columns, NULL, &select, &error);
   char *sql = rc == SQLITE_OK ? sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(select)) : NULL;
   if (sql) rc = sqlite3_prepare_v2(choice->scan->db, sql, -1, &plan, NULL);
-  if (sql && rc == SQLITE_OK && sqlite3_step(plan) == SQLITE_ROW)
-    searches = !strncmp(text_at(plan, 3), "SEARCH", 6);
+  if (sql && rc == SQLITE_OK) rc = sqlite3_step(plan);
+  if (sql && rc == SQLITE_ROW) searches = !strncmp(text_at(plan, 3), "SEARCH", 6);
+  note(choice, rc);
   sqlite3_finalize(plan);
   sqlite3_finalize(select);
   sqlite3_free(sql);
@@ -242,7 +249,7 @@ static enum index_result ask_sql(struct choice *choice, const struct candidate *
   choice->runs.n = choice->runs.count = 0;
   for (size_t i = 0; result == INDEX_DONE && bounds_at(c, i, &bounds); i++)
     result = index_sql_read(choice->scan, c->index, &choice->scan->fields[c->field], &bounds, &taker,
-                            ASKED_MAX - (int64_t)choice->runs.count);
+                            ASKED_MAX - (int64_t)choice->runs.count, &choice->rc);
   rowid_runs_finish(&choice->runs);
   return result == INDEX_STOPPED ? INDEX_UNKNOWN : result;
 }
@@ -274,12 +281,13 @@ static void measure_spacing(struct choice *choice, double rows) {
   char *sql = sqlite3_mprintf(
       "SELECT (SELECT min(\"%w\") FROM \"%w\".\"%w\"), (SELECT max(\"%w\") FROM \"%w\".\"%w\")",
       scan->rowid_name, scan->schema, scan->table, scan->rowid_name, scan->schema, scan->table);
-  if (sql && sqlite3_prepare_v2(scan->db, sql, -1, &ends, NULL) == SQLITE_OK &&
-      sqlite3_step(ends) == SQLITE_ROW)
+  int rc = sql ? sqlite3_prepare_v2(scan->db, sql, -1, &ends, NULL) : SQLITE_NOMEM;
+  if (rc == SQLITE_OK) rc = sqlite3_step(ends);
+  if (rc == SQLITE_ROW)
     choice->spacing =
         ((double)sqlite3_column_int64(ends, 1) - (double)sqlite3_column_int64(ends, 0)) / (rows + 1);
+  note(choice, rc);
   sqlite3_finalize(ends);
-  if (!sql) choice->rc = SQLITE_NOMEM;
   sqlite3_free(sql);
   if (!(choice->spacing >= 1)) choice->spacing = 1;
 }

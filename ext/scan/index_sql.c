@@ -15,7 +15,8 @@ static char *select_text(struct scan *scan, const char *index, const struct scan
   return sqlite3_str_finish(sql);
 }
 
-static enum index_result take_all(sqlite3_stmt *select, const struct index_taker *taker, int64_t limit) {
+static enum index_result take_all(sqlite3_stmt *select, const struct index_taker *taker, int64_t limit,
+                                  int *code) {
   int64_t rowids[ROWIDS_AT_ONCE];
   size_t n = 0;
   int rc;
@@ -26,13 +27,14 @@ static enum index_result take_all(sqlite3_stmt *select, const struct index_taker
     n = 0;
   }
   if (rc == SQLITE_ROW) return INDEX_STOPPED;
-  if (rc != SQLITE_DONE) return (rc & 0xff) == SQLITE_NOMEM ? INDEX_NO_MEMORY : INDEX_UNKNOWN;
+  if (scan_is_final(rc)) *code = rc & 0xff;
+  if (rc != SQLITE_DONE) return INDEX_UNKNOWN;
   return !n || taker->take(taker->state, rowids, n) ? INDEX_DONE : INDEX_STOPPED;
 }
 
 enum index_result index_sql_read(struct scan *scan, const char *index, const struct scan_field *field,
                                  const struct index_bounds *bounds, const struct index_taker *taker,
-                                 int64_t limit) {
+                                 int64_t limit, int *code) {
   struct index_bounds b = *bounds;
   sqlite3_stmt *select = NULL;
   if (b.low && b.low->type == BATCH_NULL) b.low = NULL; /* "below" leaves NULLs out by itself */
@@ -41,8 +43,9 @@ enum index_result index_sql_read(struct scan *scan, const char *index, const str
   sqlite3_free(sql);
   if (rc == SQLITE_OK && b.low) rc = scan_bind_value(select, 1, b.low);
   if (rc == SQLITE_OK && b.high) rc = scan_bind_value(select, 2, b.high);
-  enum index_result result = (rc & 0xff) == SQLITE_NOMEM ? INDEX_NO_MEMORY : INDEX_UNKNOWN;
-  if (rc == SQLITE_OK) result = take_all(select, taker, limit);
+  enum index_result result = INDEX_UNKNOWN;
+  if (scan_is_final(rc)) *code = rc & 0xff;
+  if (rc == SQLITE_OK) result = take_all(select, taker, limit, code);
   sqlite3_finalize(select);
   return result;
 }

@@ -61,9 +61,10 @@ static bool refuse(struct opening *o, const char *why) {
   return false;
 }
 
-/* A failure of SQLite's: the scan through SQL will meet it again, and say it. */
+/* A failure of SQLite's: the scan through SQL will meet it again, and say it; but for an interrupt, which may come once. */
 static bool failed(struct opening *o, int rc) {
-  if ((rc & 0xff) == SQLITE_NOMEM && o->rc == SQLITE_OK) o->rc = SQLITE_NOMEM;
+  rc &= 0xff;
+  if ((rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT) && o->rc == SQLITE_OK) o->rc = rc;
   return refuse(o, "SQLite couldn't begin to read the schema");
 }
 

@@ -25,7 +25,7 @@ struct page_file {
 };
 
 /* Opens a read transaction on the schema ("main", "aux"), and checks that its pages can be read. SQLITE_OK;
-   SQLITE_NOMEM; or -1, and *why is a static text that says why not. */
+   SQLITE_NOMEM; SQLITE_INTERRUPT; or -1, and *why is a static text that says why not. */
 int page_file_open(sqlite3 *db, const char *schema, struct page_file *file, const char **why);
 void page_file_close(struct page_file *file);
 

@@ -48,9 +48,10 @@ enum index_result page_index_read(struct page_index *index, const struct index_b
                                   const struct index_taker *taker);
 
 /* index_sql.c: the same through SQL, which knows the pages that are in another version, at about ten times the cost;
-   no more than `limit` of them, then it stops. INDEX_UNKNOWN: SQL doesn't use the index for this. */
+   no more than `limit` of them, then it stops. INDEX_UNKNOWN: SQL doesn't use the index for this; or
+   *code, SQLITE_OK before, says that the scan has to end. */
 enum index_result index_sql_read(struct scan *scan, const char *index, const struct scan_field *field,
                                  const struct index_bounds *bounds, const struct index_taker *taker,
-                                 int64_t limit);
+                                 int64_t limit, int *code);
 
 #endif

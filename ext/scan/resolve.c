@@ -127,7 +127,7 @@ static int is_answer(struct scan *scan, const char *sql, const char *expected, b
     *is = text && strcmp(text, expected) == 0;
   }
   sqlite3_finalize(row);
-  return (rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_INTERRUPT ? rc : SQLITE_OK;
+  return scan_is_final(rc) ? rc : SQLITE_OK;
 }
 
 /* R-3, where there are conditions on texts: are they compared as compare.c does? */

@@ -49,7 +49,7 @@ int scan_error(const struct scan *scan, char **error, int rc, const char *format
 }
 
 int scan_sqlite_error(const struct scan *scan, char **error, int rc) {
-  if ((rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_INTERRUPT) return rc;
+  if (scan_is_final(rc)) return rc;
   return scan_error(scan, error, rc, "%s", sqlite3_errmsg(scan->db));
 }
 

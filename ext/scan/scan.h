@@ -54,8 +54,9 @@ struct scan_request {
 int scan_open(sqlite3 *db, const struct scan_request *request, struct scan **scan, char **error);
 void scan_close(struct scan *scan);
 
-/* The collation by which SQL groups a column of the request: "BINARY", "NOCASE", ... NULL: no memory. */
-const char *scan_collation(struct scan *scan, size_t column);
+/* The collation by which SQL groups a column of the request: "BINARY", "NOCASE", ... SQLITE_OK, SQLITE_NOMEM or
+   SQLITE_INTERRUPT. */
+int scan_collation(struct scan *scan, size_t column, const char **name);
 
 /* Who takes the batches. Each sink is used by one thread at a time; only the first one's is the caller's thread, so
    `take` must not use SQLite but for its memory. */

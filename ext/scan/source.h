@@ -71,6 +71,10 @@ char *scan_text(struct scan *scan, const char *format, ...) __attribute__((forma
 /* Sets *error to the function and the text, and returns rc; or SQLITE_NOMEM. */
 int scan_error(const struct scan *scan, char **error, int rc, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Codes after which there is no other way to try: what was said once may not be said again. */
+static inline bool scan_is_final(int rc) {
+  return (rc & 0xff) == SQLITE_NOMEM || (rc & 0xff) == SQLITE_INTERRUPT;
+}
 /* The same with SQLite's own message; an interrupt and a lack of memory say it by their codes alone. */
 int scan_sqlite_error(const struct scan *scan, char **error, int rc);
 

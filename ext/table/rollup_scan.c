@@ -195,8 +195,9 @@ static unsigned wants_of(int used) {
 /* */
 static int read_collation(struct scan_table *table, struct table_scan *scan, const char *key,
                           enum rollup_collation *collation) {
-  const char *name = scan_collation(scan->scan, 2);
-  if (!name) return SQLITE_NOMEM;
+  const char *name;
+  int rc = scan_collation(scan->scan, 2, &name);
+  if (rc != SQLITE_OK) return rc;
   *collation = ROLLUP_BINARY;
   if (sqlite3_stricmp(name, "NOCASE") == 0) *collation = ROLLUP_NOCASE;
   if (sqlite3_stricmp(name, "RTRIM") == 0) *collation = ROLLUP_RTRIM;

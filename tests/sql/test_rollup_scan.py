@@ -349,6 +349,30 @@ def test_interrupted():
             equal(db.execute(call.format(table)).fetchone(), (11200, 400000), (table, threads))
 
 
+def test_interrupted_once():
+    """A progress handler that says stop a single time is heeded, whatever runs then: what looks at the schema, the file or an index, too."""
+    path = directory() + "/t.db"
+    db = connect(path)
+    db.executescript("""PRAGMA journal_mode = wal; CREATE TABLE t(id INTEGER PRIMARY KEY, ts, value, key TEXT COLLATE NOCASE DEFAULT 'x');
+        INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) SELECT i, i, i % 7, char(65 + i % 2 * 32) FROM n;
+        CREATE INDEX at ON t(ts); CREATE VIEW v AS SELECT ts, value, key FROM t WHERE id < 50; PRAGMA wal_checkpoint;""")
+    late = '{"ts": {">": 11900}}'
+    for table, key, filter, change in (("t", None, late, ""), ("t", "key", late, "UPDATE t SET value = 8, ts = 11999.5 WHERE ts = 11999"),
+                                       ("t", "key", '{"key": "a"}', ""), ("v", "key", None, "")):
+        db.execute(change)
+        expected = scan(db, 100, key, filter, table=table)
+        for at in range(1 + SEED % 3, 3000, 3):
+            calls = []
+            db.set_progress_handler(lambda: calls.append(1) or len(calls) == at, 1)
+            try:
+                equal((scan(db, 100, key, filter, table=table), len(calls) < at), (expected, True), (SEED, table, filter, change, at))
+                break
+            except sqlite3.OperationalError as error:
+                equal((str(error), len(calls) >= at), ("interrupted", True), (SEED, table, filter, at))
+            finally:
+                db.set_progress_handler(None, 0)
+
+
 def test_interrupted_from_a_thread():
     path = directory() + "/t.db"
     large(path).close()
