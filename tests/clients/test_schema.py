@@ -334,6 +334,22 @@ def test_a_view_that_is_read_changes():
     same(path, select, "with the view again")
 
 
+def test_a_chain_over_a_table_that_is_gone():
+    """Each says which summary it reads, and the root's reason once, however long the chain is."""
+    path = fresh()
+    widths = ["1 minute", "1 hour", "1 day", "1 week"]
+    tool("apply", path, "-", stdin="".join(
+        f"CREATE MATERIALIZED VIEW c{i} AS SELECT time_bucket('{width}', {'t' if i else 'ts'}) AS t, {'sum(n)' if i else 'count(*)'} AS n"
+        f" FROM {f'c{i - 1}' if i else 'readings'} GROUP BY 1;" for i, width in enumerate(widths)))
+    tool("refresh", path)
+    alter(path, "DROP TABLE readings")
+    _, err = tool("refresh", path, code=3)
+    for i in range(1, len(widths)):
+        line, = (line for line in err.splitlines() if f" c{i}: " in line)
+        assert f"c{i}: it reads c{i - 1}, which fails: " in line, line
+        equal((line.count("no such table: readings"), line.count("it worked when it was declared"), line.count("which fails")), (1, 1, 1), line)
+
+
 def test_a_star_gets_a_column():
     select = "SELECT * FROM sensors ORDER BY k LIMIT 3"
     path = declared("AS " + select)

@@ -83,6 +83,12 @@ static void outdate(struct engine *engine, struct summary *s, const char *reason
       engine->settings->database);
 }
 
+static const struct summary *broken_parent(const struct summary *s) {
+  for (size_t i = 0; i < s->n_parents; i++)
+    if (s->parents[i]->broken) return s->parents[i];
+  return 0;
+}
+
 /* What the definition says on today's schema, under what the catalog knows. */
 static void derive(struct engine *engine, const struct catalog *before, struct summary *s,
                    const struct facts *facts) {
@@ -95,11 +101,14 @@ static void derive(struct engine *engine, const struct catalog *before, struct s
   s->name = known.name;
   if (!engine_ok(engine)) {
     char *error = engine_recover(engine, 0);
-    s->broken = engine_printf(
-        engine,
-        "%s; it worked when it was declared: change back what has changed since, or edit the definition and "
-        "almanac apply it",
-        error ? error : "out of memory");
+    const struct summary *parent = broken_parent(s);
+    s->broken =
+        parent ? engine_printf(engine, "it reads %s, which fails: %s", parent->name, summary_cause(parent))
+               : engine_printf(engine,
+                               "%s; it worked when it was declared: change back what has changed since, or "
+                               "edit the definition and "
+                               "almanac apply it",
+                               error ? error : "out of memory");
     sqlite3_free(error);
     read_query(engine, before, s, known.name, known.definition);
   } else if (declared == KIND_WHOLE && s->kind != KIND_WHOLE)

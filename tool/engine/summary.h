@@ -117,6 +117,9 @@ bool summary_become_whole(struct engine *engine, struct summary *summary, const 
 /* The variables of every SQL text about the summary. */
 const struct sql_variable *summary_variables(struct engine *engine, const struct summary *summary);
 
+/* Why a broken one fails: of a chain what fails at its root. */
+const char *summary_cause(const struct summary *summary);
+
 /* Does the SELECT read rows of the table by itself, not through another summary? Not those that are said to be static. */
 bool summary_reads(const struct summary *summary, const char *table);
 

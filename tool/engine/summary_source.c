@@ -133,6 +133,12 @@ static bool is_part(const struct summary *s, const char *table) {
          sqlite3_stricmp(table + n, "_stored") == 0;
 }
 
+const char *summary_cause(const struct summary *s) {
+  for (size_t i = 0; i < s->n_parents; i++)
+    if (s->parents[i]->broken) return summary_cause(s->parents[i]);
+  return s->broken;
+}
+
 /* Which summaries are read. */
 bool deriving_read_parents(struct engine *engine, struct deriving *d) {
   struct summary *s = d->summary;
@@ -144,7 +150,7 @@ bool deriving_read_parents(struct engine *engine, struct deriving *d) {
     s->parents = engine_grow(engine, s->parents, &s->n_parents, sizeof *s->parents);
     if (s->parents) s->parents[s->n_parents++] = parent;
     if (parent->broken)
-      engine_fail(engine, CODE_FAILED, "it reads %s, which fails: %s", parent->name, parent->broken);
+      engine_fail(engine, CODE_FAILED, "it reads %s, which fails: %s", parent->name, summary_cause(parent));
   }
   return engine_ok(engine);
 }
