@@ -14,7 +14,7 @@ def ask(world, lo, hi, points, key):
 
 
 def lttb(world, rows, points):
-    return [tuple(p) for p in json.loads(world.db.execute("SELECT lttb(value ->> 0, value ->> 1, ?2) FROM json_each(?1)",
+    return [tuple(p) for p in json.loads(world.db.execute("SELECT lttb(json_extract(value, '$[0]'), json_extract(value, '$[1]'), ?2) FROM json_each(?1)",
                                                           (json.dumps(rows), points)).fetchone()[0])]
 
 
