@@ -298,7 +298,10 @@ def test_prune():
     for frozen in (False, True):
         equal([db.execute(f"SELECT * FROM readings_zoom_{width} ORDER BY 1, 2").fetchall() for width in ("10m", "1h", "1d")], before)
         tool("refresh", path, "--full")
-    assert "pruned" in tool("apply", path, "-", stdin=zoom("zoom = '5m, 1h, 1d', keep_raw = '3 days'"), code=1)[1]
+    others = [zoom(f"zoom = '{ladder}', keep_raw = '3 days'") for ladder in ("5m, 1h, 1d", "1h, 1d", "30m, 1h, 1d")]
+    for other in others + ["CREATE MATERIALIZED VIEW readings_zoom AS SELECT sensor_id, count(*) AS n FROM readings GROUP BY 1;"]:
+        error = tool("apply", path, "-", stdin=other, code=1)[1].strip()
+        assert "pruned" in error and error.endswith("DROP MATERIALIZED VIEW readings_zoom first") and error.count("-:1:1:") == 1, error
     tool("apply", path, "-", stdin=zoom("zoom = '10m, 1h, 1d', keep_raw = '4 days'"))
     equal([db.execute(f"SELECT * FROM readings_zoom_{width} ORDER BY 1, 2").fetchall() for width in ("10m", "1h", "1d")], before)
 

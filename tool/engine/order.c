@@ -107,14 +107,24 @@ static void free_definitions(void *definitions) {
   definitions_free(definitions);
 }
 
-static bool fail_frozen(struct engine *engine, const struct order *order, const struct definitions *file,
+/* A level's zoom is what can be dropped; its place is put before the message by whoever declares the zoom. */
+static void fail_frozen(struct engine *engine, const struct order *order, const struct definitions *file,
                         const struct summary *existing) {
-  return engine_fail(engine, CODE_FAILED,
-                     "%s:%d:%d: %s: its definition has changed, but rows that it is computed from are "
-                     "pruned: what is stored of them "
-                     "would be lost. Give the new definition another name or, if that is meant, DROP "
-                     "MATERIALIZED VIEW %s first",
-                     file->file, order->at->line, order->at->column, existing->name, existing->name);
+  char *place = existing->zoom ? engine_printf(engine, "its level %s", existing->name)
+                               : engine_printf(engine, "%s:%d:%d: %s", file->file, order->at->line,
+                                               order->at->column, existing->name);
+  engine_fail(engine, CODE_FAILED,
+              "%s: its definition has changed, but rows that it is computed from are "
+              "pruned: what is stored of them "
+              "would be lost. Give the new definition another name or, if that is meant, DROP "
+              "MATERIALIZED VIEW %s first",
+              place, existing->zoom ? existing->zoom : existing->name);
+}
+
+bool order_check_frozen(struct engine *engine, const struct order *order, const struct definitions *file,
+                        const struct summary *existing) {
+  if (declare_holds_frozen(engine, existing)) fail_frozen(engine, order, file, existing);
+  return engine_ok(engine);
 }
 
 void order_note(struct engine *engine, struct order *order, char *note) {
@@ -125,7 +135,7 @@ void order_note(struct engine *engine, struct order *order, char *note) {
 /* What reads it is dropped with it, and declared again at the end unless the files do so. */
 bool order_replace(struct engine *engine, struct order *order, const struct definitions *file,
                    struct summary *existing, char *note) {
-  if (declare_holds_frozen(engine, existing)) return fail_frozen(engine, order, file, existing);
+  if (!order_check_frozen(engine, order, file, existing)) return false;
   order_note(engine, order, note);
   size_t n;
   struct summary **dropped = declare_drop_readers(engine, order->catalog, &existing, 1, &n);

@@ -25,6 +25,9 @@ struct order {
 bool order_declare(struct engine *engine, struct order *order, const struct definitions *file,
                    const struct statement *statement);
 
+/* Fails where raw rows of the summary, or of the zoom that it is a level of, are pruned: what is stored of them would be lost. */
+bool order_check_frozen(struct engine *engine, const struct order *order, const struct definitions *file,
+                        const struct summary *existing);
 /* Drops a summary that is to be something else or nothing from now on; what reads it is declared again at the end. */
 bool order_replace(struct engine *engine, struct order *order, const struct definitions *file,
                    struct summary *existing, char *note);

@@ -196,6 +196,12 @@ bool zoom_order_create(struct engine *engine, struct order *order, const struct 
   return fail_at(engine, file, statement);
 }
 
+static bool check_frozen(struct engine *engine, const struct order *order, const struct definitions *file,
+                         const struct zoom *zoom) {
+  const struct summary *finest = catalog_find(order->catalog, zoom->levels[0].name);
+  return !finest || order_check_frozen(engine, order, file, finest);
+}
+
 bool zoom_order_make_way(struct engine *engine, struct order *order, const struct definitions *file,
                          const struct statement *statement) {
   const struct zoom *of = zoom_of_level(order->catalog, statement->name);
@@ -207,7 +213,8 @@ bool zoom_order_make_way(struct engine *engine, struct order *order, const struc
                 "WITH (%s = ...): that is for the tool itself; declare a zoom WITH (zoom = auto) or "
                 "(zoom_cells = ...)",
                 option(statement, "zoom_level") ? "zoom_level" : "zoom_key");
-  else if (existing && zoom_drop(engine, order->catalog, existing))
+  else if (existing && check_frozen(engine, order, file, existing) &&
+           zoom_drop(engine, order->catalog, existing))
     order_note(engine, order,
                engine_printf(engine, "%s: it is no zoom any more: it is rebuilt", statement->name));
   return engine_ok(engine) || fail_at(engine, file, statement);
