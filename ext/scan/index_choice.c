@@ -185,7 +185,7 @@ static bool sql_searches(struct choice *choice) {
   sqlite3_stmt *select = NULL, *plan = NULL;
   char *error = NULL;
   bool searches = false;
-  choice->scan->by_rowid = true;
+  choice->scan->order = choice->scan->key;
   int rc = sql_source_prepare(choice->scan, choice->scan->request->n_columns, NULL, &select, &error);
   char *sql = rc == SQLITE_OK ? sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(select)) : NULL;
   if (sql) rc = sqlite3_prepare_v2(choice->scan->db, sql, -1, &plan, NULL);
@@ -196,7 +196,7 @@ static bool sql_searches(struct choice *choice) {
   sqlite3_finalize(select);
   sqlite3_free(sql);
   sqlite3_free(error);
-  choice->scan->by_rowid = searches;
+  if (!searches) choice->scan->order = NULL;
   return searches;
 }
 
@@ -317,7 +317,8 @@ static void decide(struct choice *choice, const struct candidate *c, bool found_
 int index_choose(struct scan *scan, const struct page_file *file, struct scan_pace *pace,
                  struct rowid_ranges *ranges, bool *through_sql) {
   struct choice choice = {.scan = scan, .file = file, .pace = pace};
-  *through_sql = scan->by_rowid = false;
+  scan->order = NULL;
+  *through_sql = false;
   bool has_range = ranges->listed || ranges->low > INT64_MIN || ranges->high < INT64_MAX;
   if (scan->without_rowid || !scan->n_tests || has_range || file->page_count < PAGES_MIN) return SQLITE_OK;
   struct candidate best = choose(&choice);

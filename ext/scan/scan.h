@@ -46,6 +46,8 @@ struct scan_request {
   const struct scan_condition *conditions; /* all must hold */
   size_t n_conditions;
   bool through_sql; /* never from pages */
+  bool
+      in_order; /* rows of a table come in its own order, that of its rowids or PRIMARY KEY, also through SQL */
 };
 
 /* Looks up table and columns. Returns an SQLite code; *error is an sqlite3_malloc'ed text that starts with the

@@ -105,6 +105,25 @@ static int read_columns(struct scan *scan, struct scan_schema *schema) {
   return rc == SQLITE_DONE ? SQLITE_OK : rc == SQLITE_ROW ? SQLITE_NOMEM : rc;
 }
 
+/* A name in quotes. */
+static const char *quoted(struct scan *scan, const char *name) {
+  char *made = sqlite3_mprintf("\"%w\"", name);
+  const char *kept = made ? scan_text(scan, "%s", made) : NULL;
+  sqlite3_free(made);
+  return kept;
+}
+
+/* A term of the table's order. */
+static int add_key(struct scan *scan, const char *name, const char *collation, bool descending) {
+  const char *comma = scan->key ? ", " : "", *down = descending ? " DESC" : "";
+  const char *column = quoted(scan, name), *by = quoted(scan, collation);
+  if (!column || !by) return SQLITE_NOMEM;
+  const char *before = scan->key ? scan->key : "", *sorted_before = scan->key ? scan->sorted_key : "";
+  scan->sorted_key = scan_text(scan, "%s%s+r.%s COLLATE %s%s", sorted_before, comma, column, by, down);
+  scan->key = scan_text(scan, "%s%sr.%s COLLATE %s%s", before, comma, column, by, down);
+  return scan->key && scan->sorted_key ? SQLITE_OK : SQLITE_NOMEM;
+}
+
 /* The records of a WITHOUT ROWID table are those of its key's index: index_xinfo of the table's own name gives
    their columns, and nothing for a table with a rowid. */
 static int read_record(struct scan *scan, struct scan_schema *schema) {
@@ -116,9 +135,11 @@ static int read_record(struct scan *scan, struct scan_schema *schema) {
     scan->without_rowid = true;
     if (column >= 0 && (size_t)column < schema->n_columns)
       schema->columns[column].place = sqlite3_column_int(rows, 0);
+    bool in_key = sqlite3_column_int(rows, 5) != 0, descending = sqlite3_column_int(rows, 3) != 0;
+    if (in_key && add_key(scan, text_at(rows, 2), text_at(rows, 4), descending) != SQLITE_OK) break;
   }
   sqlite3_finalize(rows);
-  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+  return rc == SQLITE_DONE ? SQLITE_OK : rc == SQLITE_ROW ? SQLITE_NOMEM : rc;
 }
 
 /* An INTEGER PRIMARY KEY is the rowid: a key of one column, of a table with rowids, for which there is no index. */
@@ -155,9 +176,9 @@ static int read_strict(struct scan *scan, struct scan_schema *schema) {
 }
 
 /* A name that reaches the rowid: one that no column has, else the column that is it. */
-static void find_rowid_name(struct scan *scan, const struct scan_schema *schema) {
+static int find_rowid_name(struct scan *scan, const struct scan_schema *schema) {
   static const char *const names[] = {"rowid", "_rowid_", "oid"};
-  if (scan->without_rowid) return;
+  if (scan->without_rowid) return SQLITE_OK;
   for (size_t i = 0; i < schema->n_columns; i++)
     if (schema->columns[i].place == FIELD_ROWID) scan->rowid_name = schema->columns[i].name;
   for (size_t i = 0; i < 3 && !scan->rowid_name; i++) {
@@ -166,6 +187,7 @@ static void find_rowid_name(struct scan *scan, const struct scan_schema *schema)
       taken |= sqlite3_stricmp(schema->columns[k].name, names[i]) == 0;
     if (!taken) scan->rowid_name = names[i];
   }
+  return scan->rowid_name ? add_key(scan, scan->rowid_name, "BINARY", false) : SQLITE_OK;
 }
 
 /* After `hold` has found it. */
@@ -184,7 +206,7 @@ static int describe(struct scan *scan, struct scan_schema *schema) {
     rc = read_record(scan, schema);
     if (rc == SQLITE_OK) rc = find_rowid_column(scan, schema);
     if (rc == SQLITE_OK) rc = read_strict(scan, schema);
-    find_rowid_name(scan, schema);
+    if (rc == SQLITE_OK) rc = find_rowid_name(scan, schema);
     if (!scan->without_rowid && !scan->rowid_name) scan->not_pages = "no name is left for its rowid";
   }
   return rc;

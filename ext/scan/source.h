@@ -59,7 +59,9 @@ struct scan {
   const char *way;
   char *way_text;           /* what `way` points to, if it is not static */
   const char *rowid_name;   /* how SQL reaches its rowid; NULL: not at all */
-  bool by_rowid;            /* SQL has to give the rows in the order of rowids */
+  const char *key;          /* ORDER BY terms for the table's own order; NULL: there is none */
+  const char *sorted_key;   /* the same, but rows are found as if it didn't matter, and then sorted */
+  const char *order;        /* one of these: SQL has to give the rows in that order; or NULL */
   sqlite3_stmt *hold;       /* keeps one snapshot of the schema's database while the scan is open; or NULL */
   sqlite3_stmt *conversion; /* affinity.c's, while it is looked up */
   struct scan_memory *memory; /* all that is looked up, freed as one */

@@ -4,8 +4,10 @@
 **
 ** R-1  Columns are named with the table's alias before them: a plain "x" that is no column would be a string to SQLite.
 ** R-2  Rows of a range of rowids come in their order, and by them: an index on a condition's column would be searched
-**      for each such range. All rows come in the order of rowids where the scan asks for it.
+**      for each such range.
 ** R-3  Texts and blobs are copied, and live as long as their batch. A batch that holds much is handed on early.
+** R-4  Where the request wants the table's own order, rows have it: without being asked, SQLite reads an index that has all
+**      the columns, in that index's order. An index that finds few rows is still used, and they are sorted.
 */
 #include "ext/scan/source.h"
 #include <math.h>
@@ -84,10 +86,7 @@ static char *select_text(const struct scan *scan, size_t n_columns, bool rowid_r
     append_column(sql, scan->rowid_name);
     sqlite3_str_appendall(sql, " BETWEEN ? AND ?");
   }
-  if (scan->by_rowid) {
-    sqlite3_str_appendall(sql, " ORDER BY ");
-    append_column(sql, scan->rowid_name);
-  }
+  if (scan->order) sqlite3_str_appendf(sql, " ORDER BY %s", scan->order);
   return sqlite3_str_finish(sql);
 }
 
@@ -130,6 +129,24 @@ int sql_source_prepare(struct scan *scan, size_t n_columns, const int64_t *rowid
   sqlite3_finalize(*select);
   *select = NULL;
   return rc;
+}
+
+/* Does an index find the rows? If not, or if they have an order already, all is as cheap by the key. */
+static int choose_order(struct scan *scan, char **error) {
+  sqlite3_stmt *select, *plan = NULL;
+  if (!scan->request->in_order || !scan->key || scan->order) return SQLITE_OK;
+  int rc = sql_source_prepare(scan, scan->request->n_columns, NULL, &select, error);
+  if (rc != SQLITE_OK) return rc;
+  char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(select));
+  rc = sql ? sqlite3_prepare_v2(scan->db, sql, -1, &plan, NULL) : SQLITE_NOMEM;
+  if (rc == SQLITE_OK) rc = sqlite3_step(plan);
+  const char *detail = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(plan, 3) : NULL;
+  bool searches = detail && strncmp(detail, "SEARCH", 6) == 0 && strstr(detail, " INDEX ");
+  scan->order = searches ? scan->sorted_key : scan->key;
+  sqlite3_finalize(plan);
+  sqlite3_finalize(select);
+  sqlite3_free(sql);
+  return scan_is_final(rc) ? rc & 0xff : SQLITE_OK;
 }
 
 /* ---- Batches ---- */
@@ -262,7 +279,8 @@ int sql_source_run(struct scan *scan, const int64_t *rowid_range, int64_t piece,
                    char **error) {
   sqlite3_stmt *select;
   struct filling filling;
-  int rc = sql_source_prepare(scan, scan->request->n_columns, rowid_range, &select, error);
+  int rc = rowid_range ? SQLITE_OK : choose_order(scan, error);
+  if (rc == SQLITE_OK) rc = sql_source_prepare(scan, scan->request->n_columns, rowid_range, &select, error);
   if (rc != SQLITE_OK) return rc;
   if (!filling_open(&filling, scan->request->n_columns, piece)) {
     sqlite3_finalize(select);

@@ -55,6 +55,7 @@ int points_sink_take(void *state, const struct batch *batch) {
 
 int points_sink_run(struct points_sink *sink, const struct scan_sink *taker, struct scan_table *table,
                     struct table_scan *scan, char **way) {
+  scan->request.in_order = true; /* */
   int rc = table_scan_run(table, scan, taker, 1, way);
   return sink->error ? table_scan_failed(table, rc, &sink->error) : rc;
 }

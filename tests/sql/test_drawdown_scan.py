@@ -129,6 +129,26 @@ def test_order():
         equal([row[:2] for row in scan(db, 2)], [(time, i) for i, time in enumerate(times)])
 
 
+def test_order_of_one_time():
+    """R-1: rows of one time as they are in the table, also where SQL would read an index that has all the columns, or finds few rows."""
+    rng = random.Random(SEED)
+    rows = [(i // 9, rng.randrange(1, 100), rng.choice("aAbBcC"), i) for i in range(900)]
+    for key, order in (("id INTEGER PRIMARY KEY", "id"), ("id", "rowid"), ("id, PRIMARY KEY(k COLLATE NOCASE DESC, id DESC)", "k COLLATE NOCASE DESC, id DESC")):
+        db = connect(directory() + "/t.db")
+        db.execute(f"CREATE TABLE t(ts, value, k, {key})" + " WITHOUT ROWID" * ("PRIMARY KEY(" in key))
+        db.execute("BEGIN")
+        db.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", rng.sample(rows, len(rows)))
+        db.executescript("CREATE INDEX covering ON t(ts, value, k); CREATE INDEX few ON t(k)")
+        for filter, where in ((None, "1"), ('{"ts": {">": 50}}', "ts > 50"), ('{"k": ["B", "a"]}', "k IN ('a', 'B')"), ('{"k": "c"}', "k = 'c'"),
+                              ('{"value": {"<": 50}}', "value < 50")):
+            wanted = db.execute(f"SELECT ts, value FROM t WHERE {where} ORDER BY {order}").fetchall()
+            for begin, way in (("SELECT 1", "pages"), ("BEGIN IMMEDIATE", "sql: a write transaction is open")):
+                db.execute(begin)
+                equal(db.execute("SELECT way FROM drawdown_scan('t', 'ts', 'value', 7, ?) LIMIT 1", (filter,)).fetchone(), (way,), (key, filter))
+                equal(scan(db, 7, filter), brute(wanted, 7), (SEED, key, filter, way))
+            db.execute("ROLLBACK")
+
+
 def test_known_by_hand():
     """R-3, R-4: types as they were, a peak of 0, a negative value until it has left, infinity."""
     for db in both():
