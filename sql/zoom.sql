@@ -67,13 +67,9 @@ GROUP BY bucket{keys}
 -- A zoom over space: its data sets' ranges, and the cells of its grids (tool/engine/zoom_cells.h). A range of one value is
 -- widened by a half to each side.
 
--- @zoom_ranges
-almanac_e({k}almanac_x0, almanac_x1, almanac_y0, almanac_y1, almanac_n) AS (
- SELECT {key_items}min({x})+0.0, max({x})+0.0, min({y})+0.0, max({y})+0.0, count(*) FROM {from} WHERE {zoom_counts}{group}),
-almanac_w({k}almanac_x0, almanac_x1, almanac_y0, almanac_y1, almanac_n) AS (
- SELECT {k}CASE WHEN almanac_x0=almanac_x1 THEN almanac_x0-0.5 ELSE almanac_x0 END, CASE WHEN almanac_x0=almanac_x1 THEN almanac_x1+0.5 ELSE almanac_x1 END,
-  CASE WHEN almanac_y0=almanac_y1 THEN almanac_y0-0.5 ELSE almanac_y0 END, CASE WHEN almanac_y0=almanac_y1 THEN almanac_y1+0.5 ELSE almanac_y1 END, almanac_n
- FROM almanac_e WHERE almanac_n>0)
+-- @zoom_widened
+CASE WHEN almanac_x0=almanac_x1 THEN almanac_x0-0.5 ELSE almanac_x0 END, CASE WHEN almanac_x0=almanac_x1 THEN almanac_x1+0.5 ELSE almanac_x1 END,
+  CASE WHEN almanac_y0=almanac_y1 THEN almanac_y0-0.5 ELSE almanac_y0 END, CASE WHEN almanac_y0=almanac_y1 THEN almanac_y1+0.5 ELSE almanac_y1 END
 
 -- @zoom_counts
 {where}{x} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 AND {y} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308{key_conditions}
@@ -85,27 +81,35 @@ almanac_{a}1-almanac_{a}0 BETWEEN 1e-290 AND 1.7976931348623157e308 AND (almanac
 
 -- @zoom_extent
 CREATE MATERIALIZED VIEW {level_name} {options} AS
-WITH {zoom_ranges}
+WITH almanac_e({k}almanac_x0, almanac_x1, almanac_y0, almanac_y1, almanac_n) AS (
+ SELECT {key_items}min({x})+0.0, max({x})+0.0, min({y})+0.0, max({y})+0.0, count(*) FROM {from} WHERE {zoom_counts}{group}),
+almanac_w({k}almanac_x0, almanac_x1, almanac_y0, almanac_y1, almanac_n) AS (
+ SELECT {k}{zoom_widened}, almanac_n FROM almanac_e)
 SELECT {key_names}almanac_x0 AS x0, almanac_x1 AS x1, almanac_y0 AS y0, almanac_y1 AS y1, almanac_n AS n,
  CASE WHEN {zoom_fits a=x} AND {zoom_fits a=y} THEN {nx} ELSE 0 END AS nx, CASE WHEN {zoom_fits a=x} AND {zoom_fits a=y} THEN {ny} ELSE 0 END AS ny
-FROM almanac_w
+FROM almanac_w WHERE almanac_n>0
 
 -- The cell that is guessed, one less, or one more: that between whose edges the value is.
 
 -- @zoom_cell
 CASE WHEN almanac_{a}<almanac_i{a}*almanac_d{a}+almanac_{a}0 THEN almanac_i{a}-1 WHEN almanac_i{a}<{n}-1 AND almanac_{a}>=(almanac_i{a}+1)*almanac_d{a}+almanac_{a}0 THEN almanac_i{a}+1 ELSE almanac_i{a} END
 
+-- Each row knows its data set's range by a window: one pass over one mention of the source. LIMIT -1 keeps SQLite from
+-- writing the guesses out at each of their uses.
+
 -- @zoom_cells
 CREATE MATERIALIZED VIEW {level_name} {options} AS
-WITH {zoom_ranges},
-almanac_g({k}almanac_x0, almanac_dx, almanac_sx, almanac_y0, almanac_dy, almanac_sy) AS (
- SELECT {k}almanac_x0, (almanac_x1-almanac_x0)/{nx}.0, {nx}.0/(almanac_x1-almanac_x0), almanac_y0, (almanac_y1-almanac_y0)/{ny}.0, {ny}.0/(almanac_y1-almanac_y0)
- FROM almanac_w WHERE {zoom_fits a=x} AND {zoom_fits a=y}),
-almanac_r({k}almanac_x, almanac_x0, almanac_dx, almanac_ix, almanac_y, almanac_y0, almanac_dy, almanac_iy) AS (
- SELECT {k}{x}+0.0, almanac_x0, almanac_dx, min(CAST(({x}-almanac_x0)*almanac_sx AS INTEGER), {nx}-1), {y}+0.0, almanac_y0, almanac_dy, min(CAST(({y}-almanac_y0)*almanac_sy AS INTEGER), {ny}-1)
- FROM {from} CROSS JOIN almanac_g g ON {zoom_counts}{key_matches}),
+WITH almanac_r({k}almanac_x, almanac_y, almanac_x0, almanac_x1, almanac_y0, almanac_y1) AS (
+ SELECT {key_items}{x}+0.0, {y}+0.0, min({x}) OVER almanac_s+0.0, max({x}) OVER almanac_s+0.0, min({y}) OVER almanac_s+0.0, max({y}) OVER almanac_s+0.0
+ FROM {from} WHERE {zoom_counts} WINDOW almanac_s AS ({partition_by})),
+almanac_w({k}almanac_x, almanac_y, almanac_x0, almanac_x1, almanac_y0, almanac_y1) AS (
+ SELECT {k}almanac_x, almanac_y, {zoom_widened} FROM almanac_r),
+almanac_g({k}almanac_x, almanac_x0, almanac_dx, almanac_ix, almanac_y, almanac_y0, almanac_dy, almanac_iy) AS (
+ SELECT {k}almanac_x, almanac_x0, (almanac_x1-almanac_x0)/{nx}.0, min(CAST((almanac_x-almanac_x0)*({nx}.0/(almanac_x1-almanac_x0)) AS INTEGER), {nx}-1),
+  almanac_y, almanac_y0, (almanac_y1-almanac_y0)/{ny}.0, min(CAST((almanac_y-almanac_y0)*({ny}.0/(almanac_y1-almanac_y0)) AS INTEGER), {ny}-1)
+ FROM almanac_w WHERE {zoom_fits a=x} AND {zoom_fits a=y} LIMIT -1),
 almanac_l1({k}almanac_iy, almanac_ix, almanac_n) AS (
- SELECT {k}{zoom_cell a=y n={ny}}, {zoom_cell a=x n={nx}}, count(*) FROM almanac_r GROUP BY {grouped}{iy}, {ix}){levels}
+ SELECT {k}{zoom_cell a=y n={ny}}, {zoom_cell a=x n={nx}}, count(*) FROM almanac_g GROUP BY {grouped}{iy}, {ix}){levels}
 SELECT {key_names}almanac_level AS level, almanac_iy AS iy, almanac_ix AS ix, almanac_n AS n
 FROM ({arms})
 

@@ -115,7 +115,8 @@ char *zoom_cells_level(struct engine *engine, const struct zoom_select *select, 
   v = sql_literal(engine, v, "key_items", for_keys(engine, select, "%s, "));
   v = sql_literal(engine, v, "key_names", for_keys(engine, select, "almanac_k%d AS %w, "));
   v = sql_literal(engine, v, "key_conditions", for_keys(engine, select, " AND %s IS NOT NULL"));
-  v = sql_literal(engine, v, "key_matches", for_keys(engine, select, " AND g.almanac_k%d=%s"));
+  v = sql_literal(engine, v, "partition_by",
+                  n_keys ? engine_printf(engine, "PARTITION BY %s", listed(engine, select, ", %s")) : "");
   v = sql_literal(engine, v, "grouped", for_keys(engine, select, "%d, "));
   v = sql_literal(engine, v, "iy", engine_printf(engine, "%d", n_keys + 1));
   v = sql_literal(engine, v, "ix", engine_printf(engine, "%d", n_keys + 2));
