@@ -8,7 +8,12 @@ static void notice_of_unit(struct engine *engine, const struct summary *s) {
   if (s->kind != KIND_TIME || s->shape.is_text || s->grain.scale != 1) return;
   char *sql = engine_printf(engine, "SELECT coalesce(max(\"%w\"), 0)>1e11 FROM \"%w\" WHERE \"%w\"<''",
                             s->time, s->source->name, s->time);
-  if (engine_int(engine, sql))
+  if (s->zoom && s->parent) return; /* its finest level says so */
+  if (!engine_int(engine, sql)) return;
+  if (s->zoom)
+    talk_warning(engine->settings, "%s: %s.%s looks like milliseconds (or finer): say so WITH (unit = 'ms')",
+                 s->zoom, s->source->name, s->time);
+  else
     talk_warning(engine->settings,
                  "%s: %s.%s looks like milliseconds (or finer): say so with time_bucket(width, %s, 'ms')",
                  s->name, s->source->name, s->time, s->time);

@@ -18,11 +18,11 @@ static bool fail_key(struct pyramid_call *call, sqlite3_value *given) {
   if (call->zoom->n_keys == 0)
     pyramid_fail(call, "%s has no key columns: leave the key out, %s", name, shown);
   else if (call->zoom->n_keys == 1)
-    pyramid_fail(call, "%s has a line for each %s: give its value as the last argument", name, names);
+    pyramid_fail(call, "%s is kept for each %s apart: give its value as the last argument", name, names);
   else
     pyramid_fail(
         call,
-        "%s has a line for each (%s): give a JSON array of their %d values as the last argument, not %s",
+        "%s is kept for each (%s) apart: give a JSON array of their %d values as the last argument, not %s",
         name, names, call->zoom->n_keys, shown ? shown : "NULL");
   sqlite3_free(names);
   sqlite3_free(shown);

@@ -284,6 +284,28 @@ def test_schema():
     assert before.keys() == versions(path).keys()
 
 
+def test_widths_over_an_empty_table():
+    """Nobody can tell the unit of times that aren't there: the refresh that finds rows does, unless it is said."""
+    path = directory() + "/t.db"
+    shell(path, "CREATE TABLE readings(ts, sensor_id, value)")
+    select = "AS SELECT ts, sensor_id, value FROM readings;"
+    text = f"CREATE MATERIALIZED VIEW a WITH (zoom = '1m, 1h') {select} CREATE MATERIALIZED VIEW b WITH (zoom = '1m, 1h', unit = s) {select}"
+    tool("apply", path, "-", stdin=text)
+    tool("refresh", path)
+    shell(path, "INSERT INTO readings WITH RECURSIVE c(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM c LIMIT 1000) SELECT 1714521600000 + i * 1000, 1, i FROM c")
+    tool("refresh", path)
+    widths = "SELECT zoom, width FROM almanac_zoom_level ORDER BY zoom, level"
+    for _ in range(2):
+        db = connect(path, extension=False)
+        equal(db.execute(widths).fetchall(), [("a", 60000), ("a", 3600000), ("b", 60), ("b", 3600)])
+        equal(db.execute("SELECT bucket, n FROM a_1m ORDER BY 1").fetchall()[:2], [(1714521600000, 60), (1714521660000, 60)])
+        equal(db.execute("SELECT sum(n), count(*) FROM a_1m_stored").fetchall(), [(1000, 17)])
+        db.close()
+        tool("verify", path)
+        tool("apply", path, "-", stdin=text)
+        tool("refresh", path)
+
+
 def test_prune():
     """Z-6: raw rows go, levels stay."""
     path = database(spread=400)

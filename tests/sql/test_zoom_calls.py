@@ -168,8 +168,8 @@ def test_errors():
             ("zoom_points('y', NULL, NULL, 5, 0)", "zoom_points: there is no zoom 'y' in the main database, but: z"),
             ("zoom_points(NULL, NULL, NULL, 5, 0)", "zoom_points: the name of a zoom must be text, not NULL"),
             ("zoom_points(7, NULL, NULL, 5, 0)", "zoom_points: the name of a zoom must be text, not 7"),
-            ("zoom_points('z', NULL, NULL, 5)", "zoom_points: z has a line for each sensor_id: give its value as the last argument"),
-            ("zoom_points('z', NULL, NULL, 5, NULL)", "zoom_points: z has a line for each sensor_id: give its value as the last argument"),
+            ("zoom_points('z', NULL, NULL, 5)", "zoom_points: z is kept for each sensor_id apart: give its value as the last argument"),
+            ("zoom_points('z', NULL, NULL, 5, NULL)", "zoom_points: z is kept for each sensor_id apart: give its value as the last argument"),
             ("zoom_points('z', '2024-01-01', NULL, 5, 0)", "zoom_points: lo must be a time as ts of z has it, such as 1714550400, not '2024-01-01' (strftime('%s', ...)"),
             ("zoom_buckets('z', NULL, x'00', 5, 0)", "zoom_buckets: hi must be a time as ts of z has it, such as 1714550400, not a blob of 1 bytes"),
             ("zoom_points('z', NULL, NULL, -1, 0)", "zoom_points: points must be a whole number of at least 0, not -1"),
@@ -198,7 +198,7 @@ def test_errors_of_texts_and_several_keys():
     equal([count(k) for k in ('["A", 7]', '["A","7"]', '["A", 7.0]', '[ "C" , 7 ]', '["\\u0041", 7]')], [2, 2, 2, None, 2])
     for key in ('["A"]', '["A", 7, 8]', '["A", null]', '["A", [7]]', '"A"', "A", "", '["A", 7', '["A", 7] x', 7, b"x"):
         got = error_of(db, "SELECT * FROM zoom_buckets('z', NULL, NULL, 5, ?)", key)
-        assert got.startswith("zoom_buckets: z has a line for each (site, sensor_id): give a JSON array of their 2 values as the last argument, not "), (key, got)
+        assert got.startswith("zoom_buckets: z is kept for each (site, sensor_id) apart: give a JSON array of their 2 values as the last argument, not "), (key, got)
     equal([count('["A", 7]', lo) for lo in ("2024-05-01 10:00:01", "2024-05-01", "2024-05-01 10:00:00.5")], [1, 2, 1])
     for lo in ("2024-05-01T10:00:00", "2024-05-01 10:00:00Z", "10:00", 5, "2024-02-31 00:00:00", "now"):
         got = error_of(db, "SELECT * FROM zoom_buckets('z', ?, NULL, 5, '[\"A\", 7]')", lo)

@@ -196,8 +196,8 @@ def test_errors():
     shell(path, "CREATE TABLE readings(ts INTEGER, value)", "INSERT INTO readings VALUES (1700000000, 1)")
     tool("apply", path, "-", stdin="CREATE MATERIALIZED VIEW t WITH (zoom = '1h') AS SELECT ts, value FROM readings;")
     for call, message in [
-            ("('y', NULL, NULL, NULL, NULL, 5, 5, 0)", "zoom_grid: there is no zoom 'y'"), ("('t', NULL, NULL, NULL, NULL, 5, 5, 0)", "zoom_grid: t is a zoom over time: read it with zoom_points or zoom_buckets"),
-            ("(NULL, NULL, NULL, NULL, NULL, 5, 5, 0)", "zoom_grid: the name of a zoom must be text, not NULL"), ("('z', NULL, NULL, NULL, NULL, 5, 5)", "zoom_grid: z has a line for each dataset_id: give its value as the last argument"),
+            ("('y', NULL, NULL, NULL, NULL, 5, 5, 0)", "zoom_grid: there is no zoom 'y' in the main database, but: z"), ("('t', NULL, NULL, NULL, NULL, 5, 5, 0)", "zoom_grid: t is a zoom over time: read it with zoom_points or zoom_buckets"),
+            ("(NULL, NULL, NULL, NULL, NULL, 5, 5, 0)", "zoom_grid: the name of a zoom must be text, not NULL"), ("('z', NULL, NULL, NULL, NULL, 5, 5)", "zoom_grid: z is kept for each dataset_id apart: give its value as the last argument"),
             ("('z', NULL, NULL, NULL, NULL, 0, 5, 0)", "zoom_grid: nx, the number of columns, must be a whole number >= 1, not 0"), ("('z', NULL, NULL, NULL, NULL, 5, NULL, 0)", "zoom_grid: ny, the number of rows, must be a whole number >= 1, not NULL"),
             ("('z', NULL, NULL, NULL, NULL, 5000, 5000, 0)", "zoom_grid: nx * ny must be at most 16777216 cells"), ("('z', 1, NULL, NULL, NULL, 5, 5, 0)", "zoom_grid: x0 and x1 must be given both or neither"),
             ("('z', 1, 2, 3, NULL, 5, 5, 0)", "zoom_grid: y0 and y1 must be given both or neither"), ("('z', 2, 1, NULL, NULL, 5, 5, 0)", "zoom_grid: x0 must be below x1, not 2 and 1"),

@@ -230,7 +230,10 @@ static bool derive_keys(struct engine *engine, struct deriving *d) {
 static bool derive_partition(struct engine *engine, struct deriving *d) {
   const struct shadow *shadow = &d->shadow;
   if (d->partition) return derive_keys(engine, d);
-  if (shadow->n_calls == 0) return whole(engine, d->summary, "use time_bucket or WITH (partition = ...)");
+  if (shadow->n_calls == 0)
+    return whole(engine, d->summary,
+                 d->summary->zoom ? "a zoom with key columns is computed by data set"
+                                  : "use time_bucket or WITH (partition = ...)");
   if (shadow->has_limit)
     return whole(engine, d->summary,
                  "its LIMIT is one of the whole result; filter when reading, or use WITH (partition = ...)");

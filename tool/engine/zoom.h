@@ -23,7 +23,7 @@ struct zoom {
   char *definition; /* the whole CREATE statement, as it was declared */
   char *view_sql;   /* what makes its view */
   char *unit;       /* of its times: s, ms, us, ns, text */
-  bool guessed;     /* there were too few rows to choose its widths by: the next refresh looks again */
+  bool guessed; /* there were too few rows to tell its widths or its unit by: the next refresh looks again */
   struct zoom_level levels[ZOOM_LEVELS_MAX]; /* the finest first */
   size_t n_levels;
 };

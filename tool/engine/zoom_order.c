@@ -90,7 +90,10 @@ static bool find_ladder(struct engine *engine, struct declaring *d) {
   struct zoom_axis axis;
   if (!zoom_axis_read(engine, &d->select, d->unit, &axis)) return false;
   zoom->unit = engine_printf(engine, "%s", axis.unit);
-  if (sqlite3_stricmp(d->widths, "auto") != 0) return zoom_ladder_read(engine, &axis, d->widths, zoom);
+  if (sqlite3_stricmp(d->widths, "auto") != 0) {
+    zoom->guessed = axis.is_empty && !d->unit; /* the unit is */
+    return zoom_ladder_read(engine, &axis, d->widths, zoom);
+  }
   if (!zoom_choose(engine, &d->select, &axis, zoom, &zoom->guessed)) return false;
   const char *how = zoom->guessed
                         ? "there are too few rows yet to choose by: a refresh will, once there are more"
