@@ -8,6 +8,8 @@
 ** R-3  Conditions that only SQLite can test are left to it: on texts with collations of others, also where those have the
 **      names of SQLite's own, and on texts in UTF-16 databases, whose BINARY collation compares UTF-16.
 ** R-4  A NaN is NULL, as SQLite binds it.
+** R-5  Rows of changed pages are fetched by their rowid, and the table's order is that of its key, though nobody may have
+**      asked for these columns: where an authorizer hides them, pages are not read, and the order is any.
 */
 #include "ext/scan/source.h"
 #include <math.h>
@@ -190,6 +192,25 @@ static int check_with_sqlite(struct scan *scan, char **error) {
   return rc;
 }
 
+/* */
+static int check_key(struct scan *scan) {
+  sqlite3_stmt *select = NULL;
+  if (!scan->key) return SQLITE_OK;
+  const char *column = scan->rowid_name ? scan->rowid_name : scan->fields[0].name;
+  if (!column) return SQLITE_OK; /* no column is wanted: nor is an order */
+  char *sql = sqlite3_mprintf("SELECT r.\"%w\" FROM \"%w\".\"%w\" AS r ORDER BY %s", column, scan->schema,
+                              scan->table, scan->key);
+  int rc = sql ? sqlite3_prepare_v2(scan->db, sql, -1, &select, NULL) : SQLITE_NOMEM;
+  sqlite3_free(sql);
+  const char *name = rc == SQLITE_OK ? sqlite3_column_name(select, 0) : NULL;
+  if (rc == SQLITE_OK && !name) rc = SQLITE_NOMEM;
+  bool is_hidden = !name || (sqlite3_stricmp(name, column) != 0 && strcmp(name, "rowid") != 0);
+  sqlite3_finalize(select);
+  if (is_hidden) scan->key = NULL;
+  if (is_hidden && scan->rowid_name && !scan->not_pages) scan->not_pages = "an authorizer hides its rowid";
+  return scan_is_final(rc) ? rc : SQLITE_OK;
+}
+
 static int resolve_all(struct scan *scan, char **error) {
   const struct scan_request *request = scan->request;
   struct scan_schema schema = {0};
@@ -203,7 +224,8 @@ static int resolve_all(struct scan *scan, char **error) {
     if (rc != SQLITE_OK) return rc;
   }
   rc = resolve_tests(scan, &schema, error);
-  return rc == SQLITE_OK ? check_with_sqlite(scan, error) : rc;
+  if (rc == SQLITE_OK) rc = check_with_sqlite(scan, error);
+  return rc == SQLITE_OK ? check_key(scan) : rc;
 }
 
 int scan_resolve(struct scan *scan, char **error) {

@@ -183,6 +183,21 @@ def test_an_authorizer_is_heeded():
         equal(ask(path, {"authorize": rule}, request), expected, rule)
 
 
+def test_an_authorizer_hides_the_rowid():
+    """Nobody asked for it, but changed pages are fetched by it, and rows of an index found by it: none of them may be missing."""
+    for key, name in (("id INTEGER PRIMARY KEY", "id"), ("id", "rowid")):
+        path = directory() + "/t.db"
+        db = connect(path, extension=False)
+        db.executescript(f"""PRAGMA journal_mode = wal; CREATE TABLE t({key}, a, b); CREATE INDEX ta ON t(a);
+            INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) SELECT i, i, i % 7 FROM n;
+            PRAGMA wal_checkpoint(TRUNCATE); UPDATE t SET b = 6 WHERE a IN (10000, 29996)""")
+        requests = [{"table": "t", "columns": ["b"], "do": "compare"},
+                    {"table": "t", "columns": ["b"], "filter": {"a": {">": 29950}}, "where": "a > 29950", "do": "compare"}]
+        for rule, way in ((f"READ t {name} IGNORE", "sql: an authorizer hides its rowid"), (f"READ t {name} DENY", "sql: an authorizer hides its rowid"),
+                          ("READ nothing x DENY", "pages")):
+            equal(ask(path, {"authorize": rule}, *requests), [f"same {n} rows, way {way}" for n in (30000, 50)], rule)
+
+
 def test_places_and_defaults():
     """Where values stand in records, against the records' own order; what rows have that were written before a column, against SELECT."""
     path = directory() + "/t.db"
