@@ -37,12 +37,12 @@ int table_argument_missing(sqlite3_vtab *table, const char *usage) {
 
 /*
 ** SQLite gives an argument too many to the hidden column after those of the arguments, `way` or `level`, which then equals
-** nothing: no rows, and no word. What is written in the statement can be seen since 3.38: these columns' texts are
-** words or widths.
+** nothing: no rows, and no word. What is written in the statement can be seen since 3.38 (not in the tool, which must
+** also start with an older library, and has no use for it): these columns' texts are words or widths.
 */
 static int refuse_surplus(sqlite3_vtab *table, sqlite3_index_info *info, int after, const char *usage) {
   int rc = SQLITE_OK;
-#if SQLITE_VERSION_NUMBER >= 3038000
+#if SQLITE_VERSION_NUMBER >= 3038000 && !defined(SQLITE_CORE)
   static const char *const words[] = {"pages", "raw", "sql"};
   for (int i = 0; sqlite3_libversion_number() >= 3038000 && rc == SQLITE_OK && i < info->nConstraint; i++) {
     sqlite3_value *value = NULL;
