@@ -8,7 +8,7 @@
 **      "print"      is what it does without
 **      "compare"    reads it from pages as far as that is possible, through SQL, all of it with the conditions tested on
 **                   batches, and by a SELECT of its own, with the condition "where": "ts > 5"; prints "same N rows, way ..." or
-**                   what differs. Rows may come in any order, unless it says "ordered": true
+**                   what differs. Rows may come in any order, unless it says "ordered": true: the table's own
 **      "memory"     scans it again and again, while the Nth allocation fails, until none does
 **      "fields"     only looks it up, and prints of each field: name, place, affinity, collation, default ("?": not known);
 **                   then "tests", their number, "pages" or "sql: ...", the root page, "rowid" or "without"
@@ -459,7 +459,8 @@ static void scan_once(sqlite3 *db, const struct work *work, enum way way, struct
                                  .n_columns = work->n_columns,
                                  .conditions = filter.conditions,
                                  .n_conditions = filter.n_conditions,
-                                 .through_sql = way == THROUGH_SQL || (way == AS_ASKED && work->through_sql)};
+                                 .through_sql = way == THROUGH_SQL || (way == AS_ASKED && work->through_sql),
+                                 .in_order = work->ordered};
   outcome->rc = scan_open(db, &request, &scan, &outcome->error);
   if (outcome->rc == SQLITE_OK && way == FIELDS)
     run_fields(scan, outcome);

@@ -307,11 +307,12 @@ def test_memory_that_fails():
         db = connect(path, extension=False)
         db.execute(f"PRAGMA encoding = '{encoding}'")
         db.executescript("""CREATE TABLE t(a INT, b TEXT COLLATE NOCASE, c REAL); CREATE TABLE w(a, b, PRIMARY KEY (b)) WITHOUT ROWID; CREATE VIEW v AS SELECT a, b FROM t;
-            INSERT INTO t VALUES (1, 'x', 2.5), (2, 'yyy', NULL); INSERT INTO w VALUES (1, x'00'); ALTER TABLE t ADD COLUMN d NUMERIC DEFAULT '5.5'""")
+            INSERT INTO t VALUES (1, 'x', 2.5), (2, 'yyy', NULL); INSERT INTO w VALUES (1, x'00'); ALTER TABLE t ADD COLUMN d NUMERIC DEFAULT '5.5'; CREATE INDEX ta ON t(a)""")
         filter = {"a": ["1", 2, None], "b": {">": 3, "<=": "zz"}}
         got = ask(path, *({"do": "memory", "table": table, "columns": columns, "filter": filter}
-                          for table, columns in (("t", ["a", "b", "c", "d", "rowid"]), ("w", ["a", "b"]), ("v", ["a", "b"]), ("main.t", ["a"]))))
-        assert len(got) == 4 and all(int(line.split()[2]) > 20 for line in got), got
+                          for table, columns in (("t", ["a", "b", "c", "d", "rowid"]), ("w", ["a", "b"]), ("v", ["a", "b"]), ("main.t", ["a"]))),
+                  *({"do": "memory", "table": table, "columns": ["a"], "filter": filter, "through_sql": True, "ordered": True} for table in "tw"))
+        assert len(got) == 6 and all(int(line.split()[2]) > 20 for line in got), got
 
 
 def test_a_sink_that_wants_no_more():
