@@ -65,5 +65,5 @@ def test_too_many():
             assert got.startswith(f"{function}(") and got.endswith(f"there is an argument too many, {shown}"), (function, got)
         column = "way" if "_scan" in function else "level"
         said = db.execute(f"SELECT {column} FROM {call})").fetchone()[0]
-        for condition in (f"{column} = '{said}'", f"{column} IN ('{said}', 'x')", f"{column} = '{said}' OR {column} = 'none'"):
+        for condition in (f"{column} = '{said}'", f"{column} IN ('{said}', 'raw')", f"{column} = '{said}' OR {column} = 'sql: it is a view'"):
             equal(db.execute(f"SELECT * FROM {call}) WHERE {condition}").fetchall(), everything, (function, condition))
