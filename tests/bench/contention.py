@@ -11,6 +11,7 @@ from measure import heading, line, report, shown
 from summaries import definition, stock
 
 BASELINE_S = 4
+THROUGH_SQL = definition("hourly", "1 hour").replace(";", " HAVING count(*) > 0;")  # a scan is over before others could help
 
 
 def verdict(good):
@@ -74,7 +75,7 @@ def jobs(rows, rounds, journal):
             db = stock(path)
             db.execute(f"PRAGMA journal_mode={journal}").fetchall()
             db.execute("SELECT sum(value) FROM readings").fetchall()
-            subprocess.run([TOOL, "apply", path, "-"], check=True, text=True, input=definition("hourly", "1 hour"))
+            subprocess.run([TOOL, "apply", path, "-"], check=True, text=True, input=THROUGH_SQL)
             seconds, partitions = run_jobs(path, commands)
             taken[name].append(seconds)
             twice += partitions - db.execute("SELECT count(DISTINCT bucket) FROM readings_hourly_stored").fetchone()[0]

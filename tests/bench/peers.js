@@ -1,6 +1,6 @@
 // DuckDB and ClickHouse on tables of their own, made by data.py's formulas.
 //   node peers.js make   ENGINE ROWS DIRECTORY                makes its tables there, unless they are there
-//   node peers.js time   ENGINE ROWS DIRECTORY THREADS ROUNDS prints {version, seconds: {work: median}, peak: bytes} as JSON
+//   node peers.js time   ENGINE ROWS DIRECTORY THREADS ROUNDS prints {version, seconds: {work: median}} as JSON
 // ENGINE is duckdb or clickhouse; a process each, so that the peak of memory is its own.
 'use strict';
 const fs = require('node:fs');
@@ -102,7 +102,7 @@ async function main() {
   for (const [work, sql] of Object.entries(database.works)) seconds[work] = await median(Number(roundsText), () => database.run(sql));
   const version = await database.version();
   database.close();
-  console.log(JSON.stringify({ version, seconds, peak: process.resourceUsage().maxRSS * 1024 }));
+  console.log(JSON.stringify({ version, seconds }));
 }
 
 main();

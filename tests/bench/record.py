@@ -34,8 +34,9 @@ def write(target, machine, results, ratios, whole):
     """Keeps a run of `make bench` or `make bench-large`; one of some sections only (not `whole`) leaves the README alone."""
     with open(os.path.join(BUILD, "bench", f"{target}.md"), "w") as file:
         file.write(f"{machine}\n{tables(results, lambda cells: True)}")
+    kept = {"machine": machine, "ratios": {**read(), **ratios}}
     with open(RATIOS, "w") as file:
-        json.dump({"machine": machine, "ratios": {**read(), **ratios}}, file, indent=1, sort_keys=True)
+        json.dump(kept, file, indent=1, sort_keys=True)
         file.write("\n")
     if whole:
         with open(README) as file:

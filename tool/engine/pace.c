@@ -8,7 +8,7 @@
 
 enum {
   GROWTH_MAX = 2,   /* one step of a batch's size up or down */
-  SHARE_ALONE = 3,  /* the goal's share of --lock-ms: the rest is left for commits and surprises; */
+  SHARE_ALONE = 2,  /* the goal's share of --lock-ms: the rest is left for commits and surprises; */
   SHARE_BESIDE = 4, /* beside writers less, for few of them shall wait long; */
   COMMITS = 3,      /* but so many times what a commit takes, or the work would be commits */
   MEMORY = 8        /* about how many transactions `crowd` remembers */
