@@ -1,6 +1,6 @@
 """What the last run measured: its tables in build/bench/bench.md; ratios.json beside this file, its ratios, with which
 `make bench-check` compares; and the tables in the README, of the lines that have a goal or a
-peer."""
+peer, or tell of memory."""
 import json
 import os
 import re
@@ -30,6 +30,10 @@ def tables(results, wanted):
     return text
 
 
+def is_telling(cells):
+    return cells[-1] or cells[2].startswith(PEERS) or "peak memory" in cells[0]
+
+
 def write(target, machine, results, ratios, whole):
     """Keeps a run of `make bench` or `make bench-large`; one of some sections only (not `whole`) leaves the README alone."""
     with open(os.path.join(BUILD, "bench", f"{target}.md"), "w") as file:
@@ -41,7 +45,7 @@ def write(target, machine, results, ratios, whole):
     if whole:
         with open(README) as file:
             text = file.read()
-        shown = f"{machine}\n{tables(results, lambda cells: cells[-1] or cells[2].startswith(PEERS))}\n"
+        shown = f"{machine}\n{tables(results, is_telling)}\n"
         with open(README, "w") as file:
             file.write(re.sub(BLOCK.format(target=target), lambda found: found.group(1) + shown + found.group(2), text, flags=re.DOTALL))
 
